@@ -1,0 +1,78 @@
+// EntryIterator: ordered access to entries, of a table, a memtable or a merge of many, that never
+// blocks. Where it lacks a block it says so, and its user decides how to wait.
+//
+//   iterator.Seek(key, snapshot);
+//   while (co_await Settle(iterator), iterator.state() == EntryIterator::State::kEntry) {
+//     Use(iterator.entry());
+//     iterator.Next();
+//   }
+//   VARVE_CO_RETURN_IF_ERROR(iterator.status());
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/entry.h"
+#include "base/status.h"
+#include "io/task.h"
+
+namespace varve::sstable {
+
+// A block that an iterator or a lookup waits for. Whoever waits performs it; the one who asked owns it
+// and takes the result in Resume. Implemented by the readers of tables and value files.
+class BlockFetch {
+ public:
+  virtual ~BlockFetch() = default;
+  // Reads the block, verifies it and keeps the result or the error. On the current executor; several
+  // fetches may run side by side.
+  virtual io::Task<void> Run() = 0;
+  // The same with a blocking read on the calling thread.
+  virtual void RunNow() = 0;
+};
+
+// Not thread-safe. Starts at the end.
+class EntryIterator {
+ public:
+  enum class State : uint8_t {
+    kEntry,    // entry() is there
+    kEnd,      // past either end
+    kWaiting,  // the last movement needs the blocks of CollectFetches; then call Resume
+    kFailed,   // status() says why; a new Seek may be tried
+  };
+
+  virtual ~EntryIterator() = default;
+
+  State state() const { return state_; }
+  // OK unless kFailed.
+  const Status& status() const { return status_; }
+  // In kEntry only. Views are valid until the next movement.
+  const Entry& entry() const { return entry_; }
+
+  // Movements. Each sets the state. Seek goes to the first entry at or after (key, sequence) in entry
+  // order, that is to the newest version of `key` not newer than `sequence`, or else to a later key.
+  // SeekBefore goes to the last entry before (key, sequence).
+  virtual void SeekToFirst() = 0;
+  virtual void SeekToLast() = 0;
+  virtual void Seek(std::string_view key, SequenceNumber sequence) = 0;
+  virtual void SeekBefore(std::string_view key, SequenceNumber sequence) = 0;
+  // In kEntry only.
+  virtual void Next() = 0;
+  virtual void Prev() = 0;
+
+  // In kWaiting only: appends what must be run before Resume, all of which may run side by side.
+  virtual void CollectFetches(std::vector<BlockFetch*>& fetches) {}
+  // Continues the movement after every collected fetch has run. May end in kWaiting again.
+  virtual void Resume() {}
+
+ protected:
+  State state_ = State::kEnd;
+  Entry entry_;
+  Status status_;
+};
+
+// Runs what `iterator` waits for until it waits no more. Does not suspend if it waits for nothing.
+io::Task<void> Settle(EntryIterator& iterator);
+// The same on the calling thread, with blocking reads one after another.
+void SettleNow(EntryIterator& iterator);
+
+}  // namespace varve::sstable
