@@ -1,0 +1,120 @@
+// Memtable: the newest entries of one partition, sorted, in memory.
+//
+//   Memtable memtable;
+//   memtable.Add({.key = "k", .sequence = 7, .kind = EntryKind::kPut, .value = "v"});
+//   if (std::optional<Entry> entry = memtable.Get("k", snapshot)) ...   // may be a tombstone
+//
+//   Memtable::Iterator iterator(memtable);
+//   for (iterator.Seek("k", snapshot); iterator.Valid(); iterator.Next()) Use(iterator.entry());
+//
+// Threads: one thread at a time may call Add; any number may read meanwhile. Readers take no lock,
+// never wait for the writer and never repeat work because of it. An entry is found by every lookup
+// and every iterator that starts after its Add returned (as the release of a newer visible sequence
+// number, acquired by the reader, orders it); what is added later may or may not be seen, so
+// readers bound what they use by a sequence number.
+//
+// Memory: everything lies in one arena that is freed with the memtable, so views stay valid as long
+// as the memtable does. An empty memtable owns nothing but itself (under 512 bytes).
+//
+// Structure: a B+-tree with key heads whose readers need no synchronisation beyond acquire loads;
+// see docs/memtable.md for how it works and for the measurements it was chosen by.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/entry.h"
+#include "memtable/arena.h"
+
+namespace varve::memtable {
+
+class Memtable {
+ public:
+  // A memtable takes less than this; the owner freezes it long before.
+  static constexpr uint64_t kBytesMax = Arena::kBytesMax;
+
+  Memtable() = default;
+  Memtable(const Memtable&) = delete;
+  Memtable& operator=(const Memtable&) = delete;
+
+  // Copies `entry` in. If an entry with the same key and sequence is there it is replaced: the last
+  // write of a batch wins. Keys up to kKeyBytesMax, values up to kValueBytesMax.
+  void Add(const Entry& entry);
+
+  // The newest entry of `key` whose sequence is at most `sequence`; it may be a tombstone.
+  std::optional<Entry> Get(std::string_view key, SequenceNumber sequence) const;
+
+  bool empty() const { return entries() == 0; }
+  uint64_t entries() const { return entries_.load(std::memory_order_relaxed); }
+  uint64_t tombstones() const { return tombstones_.load(std::memory_order_relaxed); }
+  // Bytes of keys and values, without overhead: about what a flush will write.
+  uint64_t data_bytes() const { return data_bytes_.load(std::memory_order_relaxed); }
+  // The range of sequence numbers added; kSequenceMax and 0 while empty.
+  SequenceNumber smallest_sequence() const {
+    return smallest_sequence_.load(std::memory_order_relaxed);
+  }
+  SequenceNumber largest_sequence() const {
+    return largest_sequence_.load(std::memory_order_relaxed);
+  }
+  // All memory the memtable holds, this object included.
+  size_t bytes() const { return sizeof(*this) + arena_.bytes(); }
+
+  class Iterator;
+
+ private:
+  struct Node;
+  struct Path;
+  struct Target;
+  struct Build;
+  using Offset = Arena::Offset;
+
+  // Writer's side, memtable.cc.
+  Offset NewEntry(const Entry& entry);
+  void Insert(const Target& target, Offset entry);
+  void Count(const Entry& entry);
+
+  Arena arena_;
+  std::atomic<Offset> root_{0};  // 0 while empty
+  std::atomic<uint64_t> entries_{0};
+  std::atomic<uint64_t> tombstones_{0};
+  std::atomic<uint64_t> data_bytes_{0};
+  std::atomic<SequenceNumber> smallest_sequence_{kSequenceMax};
+  std::atomic<SequenceNumber> largest_sequence_{0};
+};
+
+// A position among the entries, in entry order (keys ascending, newer versions of a key first).
+// Sees every version; starts invalid. Not thread-safe; cheap to make and copy. The memtable must
+// outlive it.
+class Memtable::Iterator {
+ public:
+  explicit Iterator(const Memtable& memtable) : memtable_(&memtable) {}
+
+  bool Valid() const { return current_ != 0; }
+  // While Valid(). The views are valid as long as the memtable.
+  const Entry& entry() const { return entry_; }
+
+  void SeekToFirst();
+  void SeekToLast();
+  // To the first entry at or after (key, sequence): the newest version of `key` not newer than
+  // `sequence`, or else the first entry of a later key.
+  void Seek(std::string_view key, SequenceNumber sequence);
+  // To the last entry before (key, sequence).
+  void SeekBefore(std::string_view key, SequenceNumber sequence);
+  // While Valid().
+  void Next();
+  void Prev();
+
+ private:
+  void Set(const Node* leaf, uint32_t slot, uint64_t word);
+
+  const Memtable* memtable_;
+  const Node* leaf_ = nullptr;
+  uint32_t slot_ = 0;  // where the current entry was seen; it can only have moved right since
+  Offset current_ = 0;
+  Entry entry_;
+};
+
+}  // namespace varve::memtable
