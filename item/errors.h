@@ -1,0 +1,60 @@
+// The errors of item operations: absl::Status whose payload carries DynamoDB's error type, so that
+// the server can answer it word for word. A status without the payload (a disk error, say) is an
+// internal failure: InternalServerError to the client, and something for the log.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "item/value.h"
+
+namespace varve::item {
+
+// DynamoDB's error types, as the last part of "__type" names them.
+enum class ErrorType : uint8_t {
+  kInternalServerError,
+  kValidationException,
+  kSerializationException,
+  kResourceNotFoundException,
+  kResourceInUseException,
+  kConditionalCheckFailedException,
+  kLimitExceededException,
+  kItemCollectionSizeLimitExceededException,
+  kProvisionedThroughputExceededException,
+  kTransactionCanceledException,
+  kTransactionConflictException,
+  kTransactionInProgressException,
+  kIdempotentParameterMismatchException,
+  kServiceUnavailable,
+};
+
+// "ValidationException" and so on.
+std::string_view ErrorTypeName(ErrorType type);
+
+// A status of `type` with `message`, the service's words.
+Status MakeError(ErrorType type, std::string_view message);
+
+// The type that `status` (not OK) carries; without one: ServiceUnavailable for kUnavailable and
+// kResourceExhausted (a full disk: try again later), otherwise InternalServerError.
+ErrorType TypeOfError(const Status& status);
+
+template <typename... Args>
+Status ValidationError(fmt::format_string<Args...> format, Args&&... args) {
+  return MakeError(ErrorType::kValidationException,
+                   fmt::format(format, std::forward<Args>(args)...));
+}
+
+// "Requested resource not found" in the form that data operations use.
+Status TableNotFound();
+// The form of control operations, which names the table.
+Status TableNotFound(std::string_view table_name);
+
+// "The conditional request failed". `item` is the item as it stands, if the request asked for it
+// (ReturnValuesOnConditionCheckFailure=ALL_OLD).
+Status ConditionalCheckFailed(std::optional<ItemView> item = std::nullopt);
+// That item; nothing if the status carries none.
+std::optional<Item> ItemOfError(const Status& status);
+
+}  // namespace varve::item
