@@ -1,0 +1,203 @@
+// DynamoDB's expressions: parsed and checked once a request, evaluated on encoded items in place.
+//
+//   Source source;
+//   source.operation = Operation::kUpdateItem;
+//   source.update = "SET Price = Price - :cut REMOVE Offer";
+//   source.condition = "Price >= :cut";
+//   source.values = &values;                                   // {":cut": 10}
+//   VARVE_ASSIGN_OR_RETURN(Expressions expressions, Parse(source));
+//   VARVE_RETURN_IF_ERROR(expressions.update->CheckKeys(key));
+//   if (!expressions.condition->Matches(old_item)) return ConditionalCheckFailed(old_item);
+//   VARVE_ASSIGN_OR_RETURN(Item new_item, expressions.update->Apply(old_item));
+//
+// Parse reports every mistake that can be known without an item, one at a time, in the order and
+// the words of the service. All errors are ValidationExceptions (item/errors.h).
+//
+// Parsed expressions copy names but refer to the values in Source::values, whose bytes must stay
+// where they are as long as the expressions are used (moving the vector is fine). They are
+// immutable: thread-safe to evaluate. Evaluation of a condition allocates nothing.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "item/expression/path.h"
+#include "item/value.h"
+
+namespace varve::item::expression {
+
+// ExpressionAttributeNames and ExpressionAttributeValues, in the order of the request: "#n" with
+// the name, ":v" with the value.
+using AttributeNames = std::vector<std::pair<std::string, std::string>>;
+using AttributeValues = std::vector<std::pair<std::string, Value>>;
+
+inline constexpr size_t kExpressionBytesMax = 4096;
+inline constexpr size_t kOperatorsMax = 300;         // operators and functions of one expression
+inline constexpr size_t kInOperandsMax = 100;        // to the right of IN
+inline constexpr size_t kPlaceholderBytesMax = 255;  // of "#n" or ":v"
+inline constexpr size_t kSubstitutionsBytesMax = size_t{2} << 20;  // of all names and values
+
+// A table's key, as the checks of expressions need it.
+struct KeyAttribute {
+  std::string_view name;
+  ValueType type = ValueType::kString;
+};
+struct KeySchema {
+  KeyAttribute partition;
+  std::optional<KeyAttribute> sort;
+};
+
+struct Node;  // of the syntax tree (ast.h)
+
+// A ConditionExpression or FilterExpression.
+class Condition {
+ public:
+  explicit Condition(std::unique_ptr<Node> root);
+  Condition(Condition&&) noexcept;
+  Condition& operator=(Condition&&) noexcept;
+  ~Condition();
+
+  // An item that does not exist is an empty one.
+  bool Matches(const ItemView& item) const;
+
+  // As a FilterExpression of Query: the key belongs into the KeyConditionExpression.
+  Status CheckAvoidsKey(const KeySchema& key) const;
+  // As any condition: paths don't go into key attributes, which are scalars.
+  Status CheckKeyPaths(const KeySchema& key) const;
+
+ private:
+  std::unique_ptr<Node> root_;
+  std::vector<const Path*> paths_;  // in root_
+};
+
+// A ProjectionExpression.
+class Projection {
+ public:
+  explicit Projection(std::vector<Path> paths);
+
+  Item Apply(const ItemView& item) const { return tree_.Project(item); }
+
+  Status CheckKeyPaths(const KeySchema& key) const;
+
+ private:
+  PathTree tree_;
+};
+
+// What a KeyConditionExpression asks for, with the key's types.
+struct KeyRange {
+  enum class Sort : uint8_t {
+    kAny,
+    kEqual,
+    kLess,
+    kLessOrEqual,
+    kGreater,
+    kGreaterOrEqual,
+    kBetween,     // low <= sort key <= high
+    kBeginsWith,  // strings and binaries
+  };
+
+  ValueView partition;
+  Sort sort = Sort::kAny;
+  ValueView low;   // the operand of every kind but kAny
+  ValueView high;  // of kBetween
+
+  // Whether a sort key is in the range.
+  bool Contains(ValueView sort_key) const;
+};
+
+// A KeyConditionExpression.
+class KeyCondition {
+ public:
+  // Checks that the conditions are ones of the key: equality of the partition key and at most one
+  // condition on the sort key, with values of the key's types. The range refers to the values of
+  // Source::values.
+  StatusOr<KeyRange> Resolve(const KeySchema& key) const;
+
+  // One condition on one attribute.
+  struct Clause {
+    std::string attribute;
+    KeyRange::Sort operation;
+    ValueView low;
+    ValueView high;
+  };
+  // At least one, each on another attribute.
+  explicit KeyCondition(std::vector<Clause> clauses) : clauses_(std::move(clauses)) {}
+
+ private:
+  std::vector<Clause> clauses_;
+};
+
+// An UpdateExpression.
+class Update {
+ public:
+  // One change. `value` is of SET, ADD and DELETE.
+  struct Action {
+    enum class Kind : uint8_t { kSet, kRemove, kAdd, kDelete };
+    Kind kind;
+    Path path;
+    std::unique_ptr<Node> value;
+  };
+
+  explicit Update(std::vector<Action> actions);
+  Update(Update&&) noexcept;
+  Update& operator=(Update&&) noexcept;
+  ~Update();
+
+  // Key attributes can't be changed.
+  Status CheckKeys(const KeySchema& key) const;
+
+  // The new item. `old` is the item as it stands, or the key's attributes alone if there is none.
+  // Operands are read from `old`, whatever other actions do. Checks nesting but not the item's
+  // size.
+  StatusOr<Item> Apply(const ItemView& old) const;
+
+  // What stands in `item` at the paths of the expression: Attributes for UPDATED_OLD, given the old
+  // item, and for UPDATED_NEW, given the new one.
+  Item Touched(const ItemView& item) const { return tree_.Project(item); }
+
+ private:
+  std::vector<Action> actions_;
+  PathTree tree_;  // of the actions' paths; leaf i is actions_[i]
+};
+
+// The operation whose expressions are parsed: it decides which parameters an error names.
+enum class Operation : uint8_t {
+  kGetItem,  // also BatchGetItem: projection
+  kPutItem,
+  kDeleteItem,
+  kUpdateItem,
+  kQuery,
+  kScan,
+};
+
+// A request's expressions as they came. Null: the parameter is absent (which is not the same as
+// empty).
+struct Source {
+  Operation operation = Operation::kGetItem;
+  std::optional<std::string_view> update;
+  std::optional<std::string_view> condition;
+  std::optional<std::string_view> key_condition;
+  std::optional<std::string_view> filter;
+  std::optional<std::string_view> projection;
+  const AttributeNames* names = nullptr;
+  const AttributeValues* values = nullptr;
+};
+
+struct Expressions {
+  std::optional<Update> update;
+  std::optional<Condition> condition;
+  std::optional<KeyCondition> key_condition;
+  std::optional<Condition> filter;
+  std::optional<Projection> projection;
+};
+
+// Parses and checks everything in `source`, placeholders included: each must be well formed, used,
+// and defined if used.
+StatusOr<Expressions> Parse(const Source& source);
+
+}  // namespace varve::item::expression
