@@ -18,13 +18,13 @@
 
 namespace varve::sstable {
 
-// A block that an iterator or a lookup waits for. Whoever waits performs it; the one who asked owns it
-// and takes the result in Resume. Implemented by the readers of tables and value files.
+// A block that an iterator or a lookup waits for. Whoever waits performs it; the one who asked owns
+// it and takes the result in Resume. Implemented by the readers of tables and value files.
 class BlockFetch {
  public:
   virtual ~BlockFetch() = default;
-  // Reads the block, verifies it and keeps the result or the error. On the current executor; several
-  // fetches may run side by side.
+  // Reads the block, verifies it and keeps the result or the error. On the current executor;
+  // several fetches may run side by side.
   virtual io::Task<void> Run() = 0;
   // The same with a blocking read on the calling thread.
   virtual void RunNow() = 0;
@@ -48,9 +48,9 @@ class EntryIterator {
   // In kEntry only. Views are valid until the next movement.
   const Entry& entry() const { return entry_; }
 
-  // Movements. Each sets the state. Seek goes to the first entry at or after (key, sequence) in entry
-  // order, that is to the newest version of `key` not newer than `sequence`, or else to a later key.
-  // SeekBefore goes to the last entry before (key, sequence).
+  // Movements. Each sets the state. Seek goes to the first entry at or after (key, sequence) in
+  // entry order, that is to the newest version of `key` not newer than `sequence`, or else to a
+  // later key. SeekBefore goes to the last entry before (key, sequence).
   virtual void SeekToFirst() = 0;
   virtual void SeekToLast() = 0;
   virtual void Seek(std::string_view key, SequenceNumber sequence) = 0;
