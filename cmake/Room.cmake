@@ -2,6 +2,10 @@
 function(varve_room NAME)
   cmake_parse_arguments(ROOM "" "" "DEPS" ${ARGN})
   file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(NOT SOURCES)  # a room of headers only
+    set(SOURCES ${CMAKE_CURRENT_BINARY_DIR}/empty.cc)
+    file(TOUCH ${SOURCES})
+  endif()
   add_library(varve_${NAME} STATIC ${SOURCES})
   add_library(varve::${NAME} ALIAS varve_${NAME})
   target_include_directories(varve_${NAME} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
