@@ -27,6 +27,7 @@ class WriteBatch {
   void Clear() {
     payload_.clear();
     count_ = key_bytes_max_ = value_bytes_max_ = 0;
+    has_empty_key_ = false;
   }
 
   bool empty() const { return count_ == 0; }
