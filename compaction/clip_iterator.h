@@ -1,0 +1,36 @@
+// ClipIterator: what an iterator shows of the keys in [begin, end).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "sstable/entry_iterator.h"
+
+namespace varve::compaction {
+
+// How a table is seen through a reference that is clipped to part of its keys, and how an iterator
+// with bounds sees anything. An empty `end` is no bound.
+class ClipIterator final : public sstable::EntryIterator {
+ public:
+  ClipIterator(std::unique_ptr<sstable::EntryIterator> child, std::string_view begin,
+               std::string_view end);
+
+  void SeekToFirst() override;
+  void SeekToLast() override;
+  void Seek(std::string_view key, SequenceNumber sequence) override;
+  void SeekBefore(std::string_view key, SequenceNumber sequence) override;
+  void Next() override;
+  void Prev() override;
+  void CollectFetches(std::vector<sstable::BlockFetch*>& fetches) override;
+  void Resume() override;
+
+ private:
+  // Takes over the child's state; what lies outside the bounds is the end.
+  void Follow();
+
+  const std::unique_ptr<sstable::EntryIterator> child_;
+  const std::string begin_;
+  const std::string end_;
+};
+
+}  // namespace varve::compaction
