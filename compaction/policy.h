@@ -37,17 +37,12 @@
 #include "base/entry.h"
 #include "base/status.h"
 #include "compaction/key_interval.h"
+#include "sstable/table_info.h"
 
 namespace varve::compaction {
 
 // How many levels a partition has: 0 .. kLevels - 1.
 inline constexpr int kLevels = 7;
-
-// What a table takes from one value file.
-struct ValueFileUse {
-  uint64_t number = 0;
-  uint64_t bytes = 0;  // as stored, over all of the table's references
-};
 
 // One table as one partition refers to it. Key views belong to whoever made the PartitionView.
 struct TableView {
@@ -69,7 +64,7 @@ struct TableView {
   uint64_t tombstones = 0;
   SequenceNumber sequence_min = 0;
   SequenceNumber sequence_max = 0;
-  std::span<const ValueFileUse> value_files;
+  std::span<const sstable::ValueFileUse> value_files;  // ascending by number
 
   // Another plan under way reads or replaces it.
   bool busy = false;
@@ -81,6 +76,12 @@ inline KeyInterval ClippedInterval(std::string_view smallest, std::string_view l
                                    std::string_view clip_begin, std::string_view clip_end) {
   return Intersection({smallest, largest, true}, {clip_begin, clip_end, false});
 }
+
+// The view of a table with `info` that is clipped to [clip_begin, clip_end), all in one reference:
+// the estimates come from the info, and `referenced_bytes` is `live_bytes`, which the caller raises
+// where there are other references. `info` and the clip's keys must outlive the view.
+TableView ViewOf(const sstable::TableInfo& info, std::string_view clip_begin,
+                 std::string_view clip_end);
 
 // A value file that some table of the partition uses.
 struct ValueFileView {
