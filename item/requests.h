@@ -1,0 +1,290 @@
+// What the operations of item/store.h take and give: DynamoDB's requests and responses as structs.
+//
+// Members are named as in the DynamoDB API reference, which says what they mean; comments here say
+// what is particular. An absent optional is a parameter that was not given. Requests come with the
+// types and simple constraints (presence, lengths, patterns, enumerations) of the API checked; what
+// parameters mean together, and for a table, is checked by the operation.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "item/expression/expression.h"
+#include "item/item_list.h"
+#include "item/value.h"
+
+namespace varve::item {
+
+// ---- Parts
+
+enum class KeyType : uint8_t { kHash, kRange };
+enum class BillingMode : uint8_t { kProvisioned, kPayPerRequest };
+enum class TableStatus : uint8_t { kCreating, kUpdating, kDeleting, kActive };
+enum class TableClass : uint8_t { kStandard, kStandardInfrequentAccess };
+
+std::string_view ToString(KeyType type);            // "HASH"
+std::string_view ToString(BillingMode mode);        // "PAY_PER_REQUEST"
+std::string_view ToString(TableStatus status);      // "ACTIVE"
+std::string_view ToString(TableClass table_class);  // "STANDARD"
+
+enum class ReturnValues : uint8_t { kNone, kAllOld, kUpdatedOld, kAllNew, kUpdatedNew };
+enum class ReturnConsumedCapacity : uint8_t { kNone, kTotal, kIndexes };
+enum class Select : uint8_t {
+  kAllAttributes,
+  kAllProjectedAttributes,
+  kSpecificAttributes,
+  kCount,
+};
+
+struct AttributeDefinition {
+  std::string attribute_name;
+  ValueType attribute_type = ValueType::kString;  // string, number or binary
+};
+
+struct KeySchemaElement {
+  std::string attribute_name;
+  KeyType key_type = KeyType::kHash;
+};
+
+struct ProvisionedThroughput {
+  int64_t read_capacity_units = 0;
+  int64_t write_capacity_units = 0;
+};
+
+// Sent with an operation's expressions.
+struct ExpressionParameters {
+  std::optional<expression::AttributeNames> names;    // ExpressionAttributeNames
+  std::optional<expression::AttributeValues> values;  // ExpressionAttributeValues
+  // What is wrong with a value that could not be decoded ("ExpressionAttributeValues contains
+  // invalid value: ..."); the operation reports it when its turn comes.
+  Status invalid_value;
+};
+
+struct TableDescription {
+  std::string table_name;
+  std::string table_id;  // a UUID
+  std::string table_arn;
+  TableStatus table_status = TableStatus::kActive;
+  std::vector<AttributeDefinition> attribute_definitions;
+  std::vector<KeySchemaElement> key_schema;
+  uint64_t creation_time_ms = 0;  // since 1970
+
+  BillingMode billing_mode = BillingMode::kProvisioned;
+  // Whether BillingModeSummary is answered: not for a table that has always been provisioned.
+  bool has_billing_mode_summary = false;
+  uint64_t last_update_to_pay_per_request_ms = 0;  // 0: never
+
+  ProvisionedThroughput provisioned_throughput;  // 0 and 0 if on demand
+  int64_t number_of_decreases_today = 0;
+  uint64_t last_increase_ms = 0;  // 0: never
+  uint64_t last_decrease_ms = 0;  // 0: never
+
+  uint64_t table_size_bytes = 0;  // both estimated, at most a few seconds old
+  uint64_t item_count = 0;
+  bool deletion_protection_enabled = false;
+  std::optional<TableClass> table_class;  // as given
+};
+
+struct ConsumedCapacity {
+  std::string table_name;
+  double capacity_units = 0;
+  // For INDEXES: the table's own share, ConsumedCapacity.Table.CapacityUnits.
+  std::optional<double> table_capacity_units;
+};
+
+// ---- Tables
+
+struct CreateTableRequest {
+  std::string table_name;
+  std::vector<AttributeDefinition> attribute_definitions;
+  std::vector<KeySchemaElement> key_schema;
+  std::optional<BillingMode> billing_mode;
+  std::optional<ProvisionedThroughput> provisioned_throughput;
+  std::optional<TableClass> table_class;
+  bool deletion_protection_enabled = false;
+};
+struct CreateTableResponse {
+  TableDescription table_description;
+};
+
+struct DescribeTableRequest {
+  std::string table_name;
+};
+struct DescribeTableResponse {
+  TableDescription table;
+};
+
+struct ListTablesRequest {
+  std::optional<std::string> exclusive_start_table_name;
+  std::optional<int64_t> limit;  // 1 to 100; 100 unless given
+};
+struct ListTablesResponse {
+  std::vector<std::string> table_names;  // ascending
+  std::optional<std::string> last_evaluated_table_name;
+};
+
+struct UpdateTableRequest {
+  std::string table_name;
+  std::vector<AttributeDefinition> attribute_definitions;  // may be repeated; changes nothing
+  std::optional<BillingMode> billing_mode;
+  std::optional<ProvisionedThroughput> provisioned_throughput;
+  std::optional<TableClass> table_class;
+  std::optional<bool> deletion_protection_enabled;
+};
+struct UpdateTableResponse {
+  TableDescription table_description;
+};
+
+struct DeleteTableRequest {
+  std::string table_name;
+};
+struct DeleteTableResponse {
+  TableDescription table_description;
+};
+
+// ---- Single items
+
+struct GetItemRequest {
+  std::string table_name;
+  Item key;
+  bool consistent_read = false;  // every read is; this decides the capacity consumed
+  std::optional<std::string> projection_expression;
+  ExpressionParameters expression_parameters;  // names only
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+struct GetItemResponse {
+  std::optional<Item> item;
+  std::optional<ConsumedCapacity> consumed_capacity;
+};
+
+struct PutItemRequest {
+  std::string table_name;
+  Item item;
+  std::optional<std::string> condition_expression;
+  ExpressionParameters expression_parameters;
+  ReturnValues return_values = ReturnValues::kNone;
+  // ReturnValuesOnConditionCheckFailure is ALL_OLD: ItemOfError has the item (item/errors.h).
+  bool return_old_on_condition_check_failure = false;
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+struct PutItemResponse {
+  std::optional<Item> attributes;
+  std::optional<ConsumedCapacity> consumed_capacity;
+};
+
+struct DeleteItemRequest {
+  std::string table_name;
+  Item key;
+  std::optional<std::string> condition_expression;
+  ExpressionParameters expression_parameters;
+  ReturnValues return_values = ReturnValues::kNone;
+  bool return_old_on_condition_check_failure = false;
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+struct DeleteItemResponse {
+  std::optional<Item> attributes;
+  std::optional<ConsumedCapacity> consumed_capacity;
+};
+
+struct UpdateItemRequest {
+  std::string table_name;
+  Item key;
+  std::optional<std::string> update_expression;
+  std::optional<std::string> condition_expression;
+  ExpressionParameters expression_parameters;
+  ReturnValues return_values = ReturnValues::kNone;
+  bool return_old_on_condition_check_failure = false;
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+struct UpdateItemResponse {
+  std::optional<Item> attributes;
+  std::optional<ConsumedCapacity> consumed_capacity;
+};
+
+// ---- Many items
+
+struct QueryRequest {
+  std::string table_name;
+  std::optional<std::string> index_name;
+  std::optional<std::string> key_condition_expression;
+  std::optional<std::string> filter_expression;
+  std::optional<std::string> projection_expression;
+  ExpressionParameters expression_parameters;
+  std::optional<Select> select;
+  std::optional<int64_t> limit;  // at least 1
+  std::optional<Item> exclusive_start_key;
+  bool scan_index_forward = true;
+  bool consistent_read = false;
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+
+struct ScanRequest {
+  std::string table_name;
+  std::optional<std::string> index_name;
+  std::optional<std::string> filter_expression;
+  std::optional<std::string> projection_expression;
+  ExpressionParameters expression_parameters;
+  std::optional<Select> select;
+  std::optional<int64_t> limit;           // at least 1
+  std::optional<int64_t> segment;         // at least 0
+  std::optional<int64_t> total_segments;  // 1 to 1,000,000
+  std::optional<Item> exclusive_start_key;
+  bool consistent_read = false;
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+
+// Of Query and Scan.
+struct ItemPage {
+  // Items is answered unless the request's Select was COUNT.
+  bool has_items = true;
+  ItemList items;
+  uint64_t count = 0;
+  uint64_t scanned_count = 0;
+  std::optional<Item> last_evaluated_key;
+  std::optional<ConsumedCapacity> consumed_capacity;
+};
+using QueryResponse = ItemPage;
+using ScanResponse = ItemPage;
+
+// ---- Batches
+
+struct KeysAndAttributes {
+  std::vector<Item> keys;
+  std::optional<bool> consistent_read;
+  std::optional<std::string> projection_expression;
+  std::optional<expression::AttributeNames> expression_attribute_names;
+};
+
+struct BatchGetItemRequest {
+  // By table, in the order of the request.
+  std::vector<std::pair<std::string, KeysAndAttributes>> request_items;
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+struct BatchGetItemResponse {
+  std::vector<std::pair<std::string, ItemList>> responses;
+  // What did not fit into 16 MB, to be asked for again.
+  std::vector<std::pair<std::string, KeysAndAttributes>> unprocessed_keys;
+  std::vector<ConsumedCapacity> consumed_capacity;  // empty unless asked for
+};
+
+// One of PutRequest and DeleteRequest.
+struct WriteRequest {
+  std::optional<Item> put_item;
+  std::optional<Item> delete_key;
+};
+
+struct BatchWriteItemRequest {
+  // By table, in the order of the request.
+  std::vector<std::pair<std::string, std::vector<WriteRequest>>> request_items;
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+struct BatchWriteItemResponse {
+  std::vector<std::pair<std::string, std::vector<WriteRequest>>> unprocessed_items;
+  std::vector<ConsumedCapacity> consumed_capacity;  // empty unless asked for
+};
+
+}  // namespace varve::item
