@@ -66,6 +66,53 @@ class Event {
   std::vector<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Something that happens again and again, for those who look at a condition and wait for it to have
+// changed:
+//
+//   for (uint64_t seen = pulse.count(); !Condition(); seen = pulse.count()) {
+//     co_await pulse.After(seen);
+//   }
+//
+// with pulse.Beat() after every change of the condition.
+class Pulse {
+ public:
+  uint64_t count() const {
+    absl::MutexLock lock(&mutex_);
+    return count_;
+  }
+  void Beat() {
+    std::vector<Waiter> waiters;
+    {
+      absl::MutexLock lock(&mutex_);
+      ++count_;
+      waiters.swap(waiters_);
+    }
+    for (const Waiter& waiter : waiters) waiter.Wake();
+  }
+
+  // Waits until there have been more than `seen` beats.
+  auto After(uint64_t seen) {
+    struct Awaiter {
+      Pulse& pulse;
+      uint64_t seen;
+      bool await_ready() { return pulse.count() > seen; }
+      bool await_suspend(std::coroutine_handle<> self) {
+        absl::MutexLock lock(&pulse.mutex_);
+        if (pulse.count_ > seen) return false;
+        pulse.waiters_.push_back({self, Executor::Current()});
+        return true;
+      }
+      void await_resume() {}
+    };
+    return Awaiter{*this, seen};
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  uint64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);
+};
+
 // A counter of permits, handed out in the order they were asked for.
 class Semaphore {
  public:
@@ -146,7 +193,7 @@ class Mutex {
   Semaphore semaphore_{1};
 };
 
-// Runs tasks side by side on the current executor and waits for all of them.
+// Runs tasks side by side on the current executor and waits for all of them there.
 //
 //   TaskGroup group;
 //   for (...) group.Add(ReadBlock(...));   // each starts at once
@@ -173,9 +220,9 @@ class TaskGroup {
   }
 
  private:
-  static Task<void> RunOne(TaskGroup* group, Task<void> task);
+  static Task<void> RunOne(TaskGroup* group, Executor* home, Task<void> task);
 
-  // Touched on one executor only.
+  // Touched on one executor only, the one that adds and waits.
   uint64_t running_ = 0;
   std::coroutine_handle<> waiter_;
 };
