@@ -3,14 +3,18 @@
 #include "io/sync.h"
 
 namespace varve::io {
+namespace internal {
+
+void PostOn(Executor& executor, std::coroutine_handle<> coroutine) { executor.Post(coroutine); }
+
+}  // namespace internal
+
 namespace {
 
-thread_local Executor* current_executor = nullptr;
-
 // A coroutine that nobody awaits: it frees itself at its end.
-struct Detached {
+struct DetachedTask {
   struct promise_type {
-    Detached get_return_object() {
+    DetachedTask get_return_object() {
       return {std::coroutine_handle<promise_type>::from_promise(*this)};
     }
     std::suspend_always initial_suspend() noexcept { return {}; }
@@ -21,30 +25,42 @@ struct Detached {
   std::coroutine_handle<promise_type> handle;
 };
 
-Detached RunDetached(Task<void> task) { co_await task; }
+DetachedTask RunDetached(Task<void> task) { co_await task; }
+
+// Counts itself in *live_tasks while it runs, on `home` at both ends.
+DetachedTask RunCounted(Executor* home, uint64_t* live_tasks, Task<void> task) {
+  ++*live_tasks;
+  co_await task;
+  // What the task holds is gone before its owner hears that it has finished.
+  task = Task<void>();
+  co_await SwitchTo(*home);
+  --*live_tasks;
+}
 
 }  // namespace
 
-Executor* Executor::Current() { return current_executor; }
-
-Executor::CurrentScope::CurrentScope(Executor* executor) : previous_(current_executor) {
-  current_executor = executor;
+Executor::CurrentScope::CurrentScope(Executor* executor) : previous_(internal::current_executor) {
+  internal::current_executor = executor;
 }
 
-Executor::CurrentScope::~CurrentScope() { current_executor = previous_; }
+Executor::CurrentScope::~CurrentScope() { internal::current_executor = previous_; }
 
-void Executor::Spawn(Task<void> task) { Post(RunDetached(std::move(task)).handle); }
+void Executor::Spawn(Task<void> task) {
+  Post(RunCounted(this, &live_tasks_, std::move(task)).handle);
+}
 
-Task<void> TaskGroup::RunOne(TaskGroup* group, Task<void> task) {
+Task<void> TaskGroup::RunOne(TaskGroup* group, Executor* home, Task<void> task) {
   co_await task;
+  task = Task<void>();
+  co_await SwitchTo(*home);
   if (--group->running_ == 0 && group->waiter_) {
-    Executor::Current()->Post(std::exchange(group->waiter_, nullptr));
+    home->Post(std::exchange(group->waiter_, nullptr));
   }
 }
 
 void TaskGroup::Add(Task<void> task) {
   ++running_;
-  RunDetached(RunOne(this, std::move(task))).handle.resume();
+  RunDetached(RunOne(this, Executor::Current(), std::move(task))).handle.resume();
 }
 
 }  // namespace varve::io

@@ -1,9 +1,9 @@
 // Executor: a loop that resumes coroutines and completes their operations.
 //
-// Every coroutine runs on one executor at a time, the one that resumes it. In production an executor
-// belongs to one thread (a Worker's, or a foreign thread's inside BlockOn) and owns an io_uring or,
-// where the host forbids that, does its file I/O with plain system calls. In the simulation all
-// executors share one thread and one seeded queue of events.
+// Every coroutine runs on one executor at a time, the one that resumes it. In production an
+// executor belongs to one thread (a Worker's, or a foreign thread's inside BlockOn) and owns an
+// io_uring or, where the host forbids that, does its file I/O with plain system calls. In the
+// simulation all executors share one thread and one seeded queue of events.
 #pragma once
 
 #include <sys/socket.h>
@@ -23,8 +23,8 @@ namespace varve::io {
 class Executor;
 class BufferRegion;
 
-// One request to the kernel, or to what stands in for it. It lives in the frame of the coroutine that
-// waits for it, and is the executor's from Submit until `waiter` is resumed.
+// One request to the kernel, or to what stands in for it. It lives in the frame of the coroutine
+// that waits for it, and is the executor's from Submit until `waiter` is resumed.
 struct Operation {
   enum class Kind : uint8_t {
     kRead,     // fd, data, size, offset
@@ -55,17 +55,18 @@ class Executor {
   virtual ~Executor() = default;
 
   // The executor that runs the calling coroutine; nullptr on a foreign thread.
-  static Executor* Current();
+  static Executor* Current() { return internal::current_executor; }
 
   // Starts `operation`. Call on this executor's own thread only. Submissions are batched until the
   // executor has nothing left to resume.
   virtual void Submit(Operation& operation) = 0;
 
-  // Resumes `coroutine` here, soon. Any thread; first in, first out in production, in seeded order in
-  // the simulation. Never resumes before it returns.
+  // Resumes `coroutine` here, soon. Any thread; first in, first out in production, in seeded order
+  // in the simulation. Never resumes before it returns.
   virtual void Post(std::coroutine_handle<> coroutine) = 0;
 
-  // Starts `task` here and lets it run to its end on its own. Any thread.
+  // Starts `task` here and lets it run to its end on its own. Any thread. The executor's owner (a
+  // Worker's destructor, Io::Run) waits for it.
   void Spawn(Task<void> task);
 
   // Awaits one operation; its result is `operation.result`.
@@ -89,6 +90,9 @@ class Executor {
    private:
     Executor* previous_;
   };
+
+  // Tasks spawned here, started and not finished. Touched while this executor is current only.
+  uint64_t live_tasks_ = 0;
 };
 
 // Awaits `operation` on the current executor.

@@ -20,9 +20,9 @@ inline constexpr size_t kPageBytes = 4096;
 inline constexpr uint64_t PageFloor(uint64_t bytes) { return bytes & ~uint64_t{kPageBytes - 1}; }
 inline constexpr uint64_t PageCeiling(uint64_t bytes) { return PageFloor(bytes + kPageBytes - 1); }
 
-// Page-aligned, zeroed anonymous memory that a ring can register, so that the kernel does not pin its
-// pages anew for each write. Made by Io::AllocateBuffers. Must outlive every write from it. Memory
-// with a registration is pinned: allocate few and for long.
+// Page-aligned, zeroed anonymous memory that a ring can register, so that the kernel does not pin
+// its pages anew for each write. Made by Io::AllocateBuffers. Must outlive every write from it.
+// Memory with a registration is pinned: allocate few and for long.
 class BufferRegion {
  public:
   explicit BufferRegion(size_t bytes);
@@ -40,8 +40,8 @@ class BufferRegion {
   uint64_t id_;
 };
 
-// A shared mapping of a file: stores go to the page cache and survive the process, and reach the disk
-// by File::Sync. Unmapped with its last reference.
+// A shared mapping of a file: stores go to the page cache and survive the process, and reach the
+// disk by File::Sync. Unmapped with its last reference.
 class Mapping {
  public:
   virtual ~Mapping() = default;
@@ -50,10 +50,10 @@ class Mapping {
 
 struct OpenOptions {
   enum class Mode {
-    kRead,         // must exist
-    kReadWrite,    // must exist
-    kCreate,       // must not exist; read and write
-    kReplace,      // made empty if it exists; read and write
+    kRead,       // must exist
+    kReadWrite,  // must exist
+    kCreate,     // must not exist; read and write
+    kReplace,    // made empty if it exists; read and write
   };
   Mode mode = Mode::kRead;
   // Bypass the page cache: offsets, sizes and addresses must be multiples of kPageBytes. Where the
@@ -63,10 +63,10 @@ struct OpenOptions {
   bool durable_writes = false;
 };
 
-// An open file. Tasks must be awaited on an executor of the Io that opened it; any number may be under
-// way, from any threads. Buffers must outlive the task. Closed on destruction, when nothing may be
-// under way. Errors name the path and the offset; a full disk is ResourceExhausted, everything else
-// the system refuses is Unavailable.
+// An open file. Tasks must be awaited on an executor of the Io that opened it; any number may be
+// under way, from any threads. Buffers must outlive the task. Closed on destruction, when nothing
+// may be under way. Errors name the path and the offset; a full disk is ResourceExhausted,
+// everything else the system refuses is Unavailable.
 class File {
  public:
   virtual ~File() = default;
@@ -82,21 +82,22 @@ class File {
   virtual Task<Status> Write(uint64_t offset, std::string_view bytes,
                              const BufferRegion* region = nullptr) = 0;
 
-  // Makes every completed write, the size, and every store through a mapping before this call durable
-  // (fdatasync). After an error nothing is known about what reached the disk.
+  // Makes every completed write, the size, and every store through a mapping before this call
+  // durable (fdatasync). After an error nothing is known about what reached the disk.
   virtual Task<Status> Sync() = 0;
 
-  // Read on the calling thread, no executor needed: for the single miss of a foreign thread, and for
-  // opening things.
+  // Read on the calling thread, no executor needed: for the single miss of a foreign thread, and
+  // for opening things.
   virtual StatusOr<size_t> ReadNow(uint64_t offset, std::span<char> into) = 0;
 
   // Blocking metadata calls, for background threads and opening.
   virtual StatusOr<uint64_t> Size() = 0;
-  // Reserves disk space for [0, bytes) and extends the size to `bytes`; what was not written reads as
-  // zeros. ResourceExhausted if there is no room.
+  // Reserves disk space for [0, bytes) and extends the size to `bytes`; what was not written reads
+  // as zeros. ResourceExhausted if there is no room.
   virtual Status Preallocate(uint64_t bytes) = 0;
   virtual Status Truncate(uint64_t bytes) = 0;
-  // Maps [0, bytes) shared, readable and writable, pages present. `bytes` is at most the file's size.
+  // Maps [0, bytes) shared, readable and writable, pages present. `bytes` is at most the file's
+  // size.
   virtual StatusOr<std::unique_ptr<Mapping>> Map(uint64_t bytes) = 0;
 
  protected:

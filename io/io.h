@@ -1,14 +1,17 @@
 // Io: everything Varve asks of the world outside the process: files, time, randomness, threads.
 //
 // Three implementations: io_uring (NewUringIo), portable POSIX (NewPosixIo), and a simulation
-// (io/sim.h). NewIo chooses between the first two. One Io serves a whole process and is thread-safe.
+// (io/sim.h). NewIo chooses between the first two. One Io serves a whole process and is
+// thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -19,8 +22,8 @@
 
 namespace varve::io {
 
-// A thread with an executor of its own. Destruction waits until every task spawned there has finished,
-// then ends the thread; the owner first tells its tasks to finish.
+// A thread with an executor of its own. Destruction waits until every task spawned there has
+// finished, then ends the thread; the owner first tells its tasks to finish.
 class Worker {
  public:
   virtual ~Worker() = default;
@@ -48,7 +51,8 @@ class Io {
   // executors that serve clients.
   virtual StatusOr<std::unique_ptr<File>> Open(const std::string& path,
                                                const OpenOptions& options) = 0;
-  virtual Status CreateDirectory(const std::string& path) = 0;  // with parents; fine if it exists
+  // With parents, and durably; fine if it exists.
+  virtual Status CreateDirectory(const std::string& path) = 0;
   virtual Status RemoveDirectory(const std::string& path) = 0;  // must be empty
   // The names (not paths) in a directory, sorted, without "." and "..".
   virtual StatusOr<std::vector<std::string>> List(const std::string& path) = 0;
@@ -63,8 +67,8 @@ class Io {
   virtual Status SyncDirectory(const std::string& path) = 0;
   // Bytes that the file system of `path` can still take.
   virtual StatusOr<uint64_t> FreeBytes(const std::string& path) = 0;
-  // Takes an exclusive lock that ends with the returned handle or the process. FailedPrecondition if
-  // somebody else holds it.
+  // Takes an exclusive lock that ends with the returned handle or the process. FailedPrecondition
+  // if somebody else holds it.
   virtual StatusOr<std::unique_ptr<File>> Lock(const std::string& path) = 0;
 
   std::unique_ptr<BufferRegion> AllocateBuffers(size_t bytes) {
@@ -84,7 +88,8 @@ template <typename T>
 T BlockOn(Io& io, Task<T> task) {
   std::optional<T> result;
   auto run = [](Task<T> task, std::optional<T>& result) -> Task<void> {
-    result.emplace(co_await task);
+    T value = co_await task;
+    result.emplace(std::move(value));
   };
   io.Run(run(std::move(task), result));
   return std::move(*result);

@@ -7,14 +7,15 @@
 //     co_return *bytes;
 //   }
 //
-// A task starts when it is awaited (or spawned on an Executor) and is destroyed with its Task object;
-// destroying a task that has started and not finished is a bug. A task has one awaiter. It may move
-// between threads only at a suspension, and what it awaits decides where it resumes: on the executor
-// it was suspended on, unless it awaited SwitchTo.
+// A task starts when it is awaited (or spawned on an Executor) and is destroyed with its Task
+// object; destroying a task that has started and not finished is a bug. A task has one awaiter. It
+// may move between threads only at a suspension, and what it awaits decides where it resumes: on
+// the executor it was suspended on, unless it awaited SwitchTo, or a task that did: an awaiter
+// continues where the task it awaited ended.
 //
-// Stack use is bounded: a chain of tasks that complete without suspending does not nest, because the
-// awaiter continues from await_suspend rather than from the finished task (no reliance on tail calls,
-// which sanitizers turn off).
+// Stack use is bounded: a chain of tasks that complete without suspending does not nest, because
+// the awaiter continues from await_suspend rather than from the finished task (no reliance on tail
+// calls, which sanitizers turn off).
 #pragma once
 
 #include <atomic>
@@ -25,10 +26,17 @@
 
 namespace varve::io {
 
+class Executor;
+
 template <typename T = void>
 class Task;
 
 namespace internal {
+
+// The executor that runs on this thread; Executor::Current() reads it.
+inline constinit thread_local Executor* current_executor = nullptr;
+
+void PostOn(Executor& executor, std::coroutine_handle<> coroutine);
 
 class PromiseBase {
  public:
@@ -39,8 +47,9 @@ class PromiseBase {
     template <typename Promise>
     void await_suspend(std::coroutine_handle<Promise> self) noexcept {
       PromiseBase& promise = self.promise();
-      // Acquire and release: the result must be visible to the awaiter, on whichever thread the second
-      // of the two (finished task, suspended awaiter) arrives.
+      promise.finished_on_ = current_executor;
+      // Acquire and release: the result must be visible to the awaiter, on whichever thread the
+      // second of the two (finished task, suspended awaiter) arrives.
       if (promise.second_arrival_.exchange(true, std::memory_order_acq_rel)) {
         promise.awaiter_.resume();
       }
@@ -52,16 +61,22 @@ class PromiseBase {
   void unhandled_exception() noexcept { std::terminate(); }
 
   // Starts the task on behalf of `awaiter`. Returns false if it has finished already: the awaiter
-  // then goes on by itself; otherwise the task resumes it.
+  // then goes on by itself; otherwise it is resumed where the task finishes.
   template <typename Promise>
   bool Start(std::coroutine_handle<Promise> self, std::coroutine_handle<> awaiter) {
     awaiter_ = awaiter;
     self.resume();
-    return !second_arrival_.exchange(true, std::memory_order_acq_rel);
+    if (!second_arrival_.exchange(true, std::memory_order_acq_rel)) return true;
+    if (finished_on_ == current_executor) return false;
+    // The task switched executors and was faster there than its start was here. The awaiter follows
+    // it, as it does when it is slower.
+    PostOn(*finished_on_, awaiter);
+    return true;
   }
 
  private:
   std::coroutine_handle<> awaiter_;
+  Executor* finished_on_ = nullptr;
   std::atomic<bool> second_arrival_{false};
 };
 

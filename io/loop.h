@@ -1,0 +1,93 @@
+// LoopExecutor: what the executors of real threads share: the queue of ready coroutines, posts from
+// other threads, and timers. A subclass adds how operations reach the kernel.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "io/executor.h"
+
+namespace varve::io {
+
+// CLOCK_MONOTONIC.
+uint64_t MonotonicNowNs();
+
+class LoopExecutor : public Executor {
+ public:
+  LoopExecutor();
+  ~LoopExecutor() override;
+  LoopExecutor(const LoopExecutor&) = delete;
+  LoopExecutor& operator=(const LoopExecutor&) = delete;
+
+  void Submit(Operation& operation) final;
+  void Post(std::coroutine_handle<> coroutine) final;
+
+  // Runs the loop on the calling thread until `task` and everything spawned meanwhile has finished.
+  // One thread at a time.
+  void RunTask(Task<void> task);
+
+  // Runs the loop on the calling thread until Stop was called and everything spawned has finished.
+  void RunUntilStopped();
+  void Stop();  // any thread
+
+ protected:
+  // Takes `operation` (anything but kTimeout) to hand it to the kernel at the next Flush.
+  virtual void Enqueue(Operation& operation) = 0;
+  // Hands over what is queued and completes what is finished, without waiting.
+  virtual void Flush() = 0;
+  // As Flush, but waits until something completes, wake_fd() becomes readable, or the time has
+  // come: at least one of them. nullopt waits for ever. May return early.
+  virtual void FlushAndWait(std::optional<uint64_t> timeout_ns) = 0;
+
+  // Marks `operation` as done and its coroutine as ready.
+  void Complete(Operation& operation, int64_t result) {
+    operation.result = result;
+    --in_flight_;
+    ready_.push_back(operation.waiter);
+  }
+
+  // An eventfd that wakes the loop. Whoever drains it does so before the loop looks at its posts.
+  int wake_fd() const { return wake_fd_; }
+
+ private:
+  struct Timer {
+    uint64_t deadline_ns;
+    uint64_t order;  // the earlier asked, the earlier done
+    Operation* operation;
+    bool operator<(const Timer& other) const {  // std::push_heap keeps the largest in front
+      return deadline_ns != other.deadline_ns ? deadline_ns > other.deadline_ns
+                                              : order > other.order;
+    }
+  };
+
+  template <typename Finished>
+  void Loop(Finished finished);
+  void TakePosted();
+  void CompleteTimers();
+  void WaitForSomething();
+  bool Idle() const { return live_tasks_ == 0 && in_flight_ == 0; }
+
+  // The loop's own.
+  std::vector<std::coroutine_handle<>> ready_;
+  std::vector<std::coroutine_handle<>> running_;
+  std::vector<Timer> timers_;  // a heap
+  uint64_t timers_made_ = 0;
+  uint64_t in_flight_ = 0;
+
+  const int wake_fd_;
+  // Whether posted_ may have something: spares the loop the lock. Relaxed, because the loop looks
+  // again under the lock before it sleeps.
+  std::atomic<bool> has_posted_{false};
+  absl::Mutex mutex_;
+  std::vector<std::coroutine_handle<>> posted_ ABSL_GUARDED_BY(mutex_);
+  bool sleeping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace varve::io
