@@ -278,7 +278,8 @@ StatusOr<Number> NumberInternals::Sum(const Number& a, const Number& b) {
     ++digits_exponent;
   }
   if (digits_exponent + static_cast<int>(digits.size()) - 1 > kNumberExponentMax) return Overflow();
-  if (digits.size() > kNumberDigitsMax) return TooManyDigits();
+  // The service calls a loss of precision an overflow.
+  if (digits.size() > kNumberDigitsMax) return Overflow();
   Coefficient coefficient = 0;
   for (const char c : digits) coefficient = coefficient * 10 + static_cast<unsigned>(c - '0');
   Number number;

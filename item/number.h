@@ -61,7 +61,8 @@ class Number {
   bool is_zero() const { return coefficient_ == 0; }
   bool negative() const { return negative_; }
 
-  // Exact sums. Errors are ValidationExceptions: overflow, underflow, or more than 38 digits.
+  // Exact sums. Errors are ValidationExceptions: overflow, also of a sum that would need more than
+  // 38 digits (so says the service), or underflow.
   static StatusOr<Number> Add(const Number& a, const Number& b);
   static StatusOr<Number> Subtract(const Number& a, const Number& b);
   Number Negated() const;

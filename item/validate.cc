@@ -101,7 +101,7 @@ Status ValidateItem(std::string_view encoded) {
   if (encoded.empty() || (encoded[0] & 0x0f) != static_cast<int>(ValueType::kMap)) {
     return Corruption("item: not a map");
   }
-  return Validator(encoded).Value(encoded, 0);
+  return Validator(encoded).Value(encoded, 1);
 }
 
 }  // namespace varve::item

@@ -137,6 +137,7 @@ int ValueView::depth() const {
 namespace internal {
 
 Container::Container(std::string_view encoded) : encoded_(encoded) {
+  if (encoded.empty()) return;
   const uint8_t flag = FlagOf(encoded);
   width_ = static_cast<uint8_t>(1u << (flag < 2 ? flag : 2));
   if (encoded.size() < 1u + width_) return;

@@ -74,8 +74,10 @@ std::string_view TypeName(ValueType type);
 ValueType ElementType(ValueType set_type);
 bool IsSet(ValueType type);
 
-// A list or map may stand inside another to this depth; an attribute's own value is at depth 1.
+// An item's lists and maps may stand in one another to this depth, the item itself being the first,
+// so that an attribute's value may have a depth() of 31.
 inline constexpr int kNestingDepthMax = 32;
+inline constexpr int kValueDepthMax = kNestingDepthMax - 1;
 // DynamoDB's 400 KB, by its own way of counting (ItemView::size_bytes).
 inline constexpr size_t kItemSizeBytesMax = 400 * 1024;
 
@@ -180,7 +182,10 @@ class ListView : public internal::Container {
  public:
   using Container::Container;
 
-  ValueView at(size_t i) const { return ValueView(slice(i)); }
+  ValueView at(size_t i) const {
+    const std::string_view element = slice(i);
+    return element.empty() ? ValueView() : ValueView(element);
+  }
 
   internal::IndexIterator<ListView> begin() const { return {this, 0}; }
   internal::IndexIterator<ListView> end() const { return {this, count()}; }
