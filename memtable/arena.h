@@ -62,12 +62,11 @@ class Arena {
   }
 
   void AllocateChunk(int chunk);
-  void CountUsed(int chunk, uint64_t used_bytes);
 
   std::array<char*, kChunks> chunks_;
   uint64_t position_ = 64;    // the next byte to hand out; the first 64 keep offset 0 unused
   uint64_t chunk_end_ = 0;    // where the current chunk ends
-  uint64_t counted_end_ = 0;  // how far the current chunk is in bytes_
+  uint64_t counted_end_ = 0;  // up to where bytes_ counts the current chunk
   std::atomic<size_t> bytes_{0};
 };
 

@@ -8,7 +8,7 @@
 //   for (iterator.Seek("k", snapshot); iterator.Valid(); iterator.Next()) Use(iterator.entry());
 //
 // Threads: one thread at a time may call Add; any number may read meanwhile. Readers take no lock,
-// never wait for the writer and never repeat work because of it. An entry is found by every lookup
+// never wait for the writer. An entry is found by every lookup
 // and every iterator that starts after its Add returned (as the release of a newer visible sequence
 // number, acquired by the reader, orders it); what is added later may or may not be seen, so
 // readers bound what they use by a sequence number.
@@ -30,6 +30,8 @@
 #include "memtable/arena.h"
 
 namespace varve::memtable {
+
+struct Node;
 
 class Memtable {
  public:
@@ -65,16 +67,17 @@ class Memtable {
   class Iterator;
 
  private:
-  struct Node;
-  struct Path;
-  struct Target;
-  struct Build;
+  friend class Writer;
   using Offset = Arena::Offset;
 
-  // Writer's side, memtable.cc.
-  Offset NewEntry(const Entry& entry);
-  void Insert(const Target& target, Offset entry);
-  void Count(const Entry& entry);
+  // Where an entry was seen; no leaf if there is none.
+  struct Place {
+    const Node* leaf = nullptr;
+    uint32_t slot = 0;
+    uint64_t word = 0;
+  };
+  // The first entry at or after (key, sequence).
+  Place FindFirst(std::string_view key, SequenceNumber sequence) const;
 
   Arena arena_;
   std::atomic<Offset> root_{0};  // 0 while empty
@@ -92,7 +95,7 @@ class Memtable::Iterator {
  public:
   explicit Iterator(const Memtable& memtable) : memtable_(&memtable) {}
 
-  bool Valid() const { return current_ != 0; }
+  bool Valid() const { return word_ != 0; }
   // While Valid(). The views are valid as long as the memtable.
   const Entry& entry() const { return entry_; }
 
@@ -108,12 +111,13 @@ class Memtable::Iterator {
   void Prev();
 
  private:
-  void Set(const Node* leaf, uint32_t slot, uint64_t word);
+  void Set(const Node& leaf, uint32_t slot, uint64_t word);
+  void SetLastOf(const Node& leaf);
 
   const Memtable* memtable_;
   const Node* leaf_ = nullptr;
   uint32_t slot_ = 0;  // where the current entry was seen; it can only have moved right since
-  Offset current_ = 0;
+  uint64_t word_ = 0;  // its slot's word; 0 if not Valid
   Entry entry_;
 };
 
