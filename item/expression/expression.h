@@ -52,6 +52,9 @@ struct KeySchema {
   std::optional<KeyAttribute> sort;
 };
 
+// "Key attributes must be scalars; ...": what a path into `attribute` earns.
+Status KeyIsScalar(std::string_view attribute);
+
 struct Node;  // of the syntax tree (ast.h)
 
 // A ConditionExpression or FilterExpression.
@@ -186,6 +189,8 @@ struct Source {
   std::optional<std::string_view> projection;
   const AttributeNames* names = nullptr;
   const AttributeValues* values = nullptr;
+  // What is wrong with one of the values, if it could not be decoded: reported when its turn comes.
+  Status invalid_value;
 };
 
 struct Expressions {

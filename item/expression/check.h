@@ -1,0 +1,51 @@
+// What must hold of parsed expressions before they meet an item: placeholders are defined,
+// functions exist and stand where they may, operands fit. Every check reports the first problem in
+// the order in which DynamoDB looks, in its words.
+#pragma once
+
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "item/expression/ast.h"
+#include "item/expression/expression.h"
+#include "item/expression/parser.h"
+
+namespace varve::item::expression {
+
+// The placeholders of a request, and which of them its expressions used.
+class Substitutions {
+ public:
+  // Either may be null. Both must outlive this.
+  Substitutions(const AttributeNames* names, const AttributeValues* values);
+
+  // That there are some if the maps are there at all, and that each key is well formed.
+  Status CheckKeys() const;
+  // That each was used.
+  Status CheckUsed() const;
+
+  // Null if there is none.
+  const std::string* Name(std::string_view placeholder);
+  const Value* Attribute(std::string_view placeholder);
+
+ private:
+  struct Entry {
+    size_t i;
+    bool used = false;
+  };
+
+  const AttributeNames* names_;
+  const AttributeValues* values_;
+  std::unordered_map<std::string_view, Entry> name_index_;
+  std::unordered_map<std::string_view, Entry> value_index_;
+};
+
+// Each resolves placeholders in place.
+Status CheckCondition(std::string_view parameter, ParsedCondition& condition,
+                      Substitutions& substitutions);
+Status CheckUpdate(std::string_view parameter, ParsedUpdate& update, Substitutions& substitutions);
+Status CheckProjection(std::string_view parameter, std::vector<Path>& paths,
+                       Substitutions& substitutions);
+
+}  // namespace varve::item::expression
