@@ -1,0 +1,353 @@
+#include "server/decode.h"
+
+#include <absl/container/flat_hash_map.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "item/json.h"
+#include "server/json.h"
+
+namespace varve::server {
+namespace {
+
+namespace dom = simdjson::dom;
+
+void Read(const dom::object& json, std::string_view name, std::string* to) {
+  if (const auto value = FindMember(json, name)) to->assign(TextOf(*value));
+}
+void Read(const dom::object& json, std::string_view name, std::optional<std::string>* to) {
+  if (const auto value = FindMember(json, name)) to->emplace(TextOf(*value));
+}
+void Read(const dom::object& json, std::string_view name, std::optional<int64_t>* to) {
+  if (const auto value = FindMember(json, name)) *to = IntegerOf(*value);
+}
+void Read(const dom::object& json, std::string_view name, int64_t* to) {
+  if (const auto value = FindMember(json, name)) *to = IntegerOf(*value);
+}
+void Read(const dom::object& json, std::string_view name, bool* to) {
+  if (const auto value = FindMember(json, name)) *to = BooleanOf(*value);
+}
+void Read(const dom::object& json, std::string_view name, std::optional<bool>* to) {
+  if (const auto value = FindMember(json, name)) *to = BooleanOf(*value);
+}
+
+Status Read(const dom::object& json, std::string_view name, item::Item* to) {
+  if (const auto value = FindMember(json, name)) {
+    VARVE_ASSIGN_OR_RETURN(*to, item::ItemFromJson(*value));
+  }
+  return {};
+}
+Status Read(const dom::object& json, std::string_view name, std::optional<item::Item>* to) {
+  if (const auto value = FindMember(json, name)) {
+    VARVE_ASSIGN_OR_RETURN(*to, item::ItemFromJson(*value));
+  }
+  return {};
+}
+
+// ---- Enumerations: the schema has let their values through only.
+
+void Read(const dom::object& json, item::ReturnConsumedCapacity* to) {
+  const auto value = FindMember(json, "ReturnConsumedCapacity");
+  if (!value) return;
+  const std::string_view text = TextOf(*value);
+  *to = text == "TOTAL"     ? item::ReturnConsumedCapacity::kTotal
+        : text == "INDEXES" ? item::ReturnConsumedCapacity::kIndexes
+                            : item::ReturnConsumedCapacity::kNone;
+}
+
+void Read(const dom::object& json, item::ReturnValues* to) {
+  const auto value = FindMember(json, "ReturnValues");
+  if (!value) return;
+  const std::string_view text = TextOf(*value);
+  *to = text == "ALL_OLD"       ? item::ReturnValues::kAllOld
+        : text == "UPDATED_OLD" ? item::ReturnValues::kUpdatedOld
+        : text == "ALL_NEW"     ? item::ReturnValues::kAllNew
+        : text == "UPDATED_NEW" ? item::ReturnValues::kUpdatedNew
+                                : item::ReturnValues::kNone;
+}
+
+void Read(const dom::object& json, std::optional<item::Select>* to) {
+  const auto value = FindMember(json, "Select");
+  if (!value) return;
+  const std::string_view text = TextOf(*value);
+  *to = text == "COUNT"                      ? item::Select::kCount
+        : text == "SPECIFIC_ATTRIBUTES"      ? item::Select::kSpecificAttributes
+        : text == "ALL_PROJECTED_ATTRIBUTES" ? item::Select::kAllProjectedAttributes
+                                             : item::Select::kAllAttributes;
+}
+
+void Read(const dom::object& json, std::optional<item::BillingMode>* to) {
+  const auto value = FindMember(json, "BillingMode");
+  if (!value) return;
+  *to = TextOf(*value) == "PAY_PER_REQUEST" ? item::BillingMode::kPayPerRequest
+                                            : item::BillingMode::kProvisioned;
+}
+
+void Read(const dom::object& json, std::optional<item::TableClass>* to) {
+  const auto value = FindMember(json, "TableClass");
+  if (!value) return;
+  *to = TextOf(*value) == "STANDARD" ? item::TableClass::kStandard
+                                     : item::TableClass::kStandardInfrequentAccess;
+}
+
+bool WantsOldOnCheckFailure(const dom::object& json) {
+  const auto value = FindMember(json, "ReturnValuesOnConditionCheckFailure");
+  return value && TextOf(*value) == "ALL_OLD";
+}
+
+// ---- Parts
+
+// Calls `add(key, value)` for each member of a JSON object that is not null; of members with the
+// same key only for the last.
+template <typename Add>
+Status ForEachMember(const dom::object& json, Add add) {
+  // A map is only worth its cost where there are many; few are compared with each other.
+  constexpr size_t kFew = 8;
+  absl::flat_hash_map<std::string, size_t> last;
+  const bool many = json.size() > kFew;
+  if (many) {
+    size_t i = 0;
+    for (const dom::key_value_pair& field : json) last[std::string(field.key)] = i++;
+  }
+  size_t i = 0;
+  for (const dom::key_value_pair& field : json) {
+    bool repeated = false;
+    if (many) {
+      repeated = last[std::string(field.key)] != i;
+    } else {
+      size_t j = 0;
+      for (const dom::key_value_pair& other : json) repeated |= j++ > i && other.key == field.key;
+    }
+    ++i;
+    if (repeated || field.value.is_null()) continue;
+    VARVE_RETURN_IF_ERROR(add(std::string_view(field.key), field.value));
+  }
+  return {};
+}
+
+Status Read(const dom::object& json, std::optional<item::expression::AttributeNames>* to) {
+  const auto value = FindMember(json, "ExpressionAttributeNames");
+  if (!value) return {};
+  item::expression::AttributeNames& names = to->emplace();
+  return ForEachMember(ObjectOf(*value), [&](std::string_view key, const dom::element& name) {
+    names.emplace_back(key, TextOf(name));
+    return Status();
+  });
+}
+
+Status Read(const dom::object& json, item::ExpressionParameters* to) {
+  VARVE_RETURN_IF_ERROR(Read(json, &to->names));
+  if (const auto values = FindMember(json, "ExpressionAttributeValues")) {
+    return item::ExpressionValuesFromJson(*values, to);
+  }
+  return {};
+}
+
+void Read(const dom::object& json, std::vector<item::AttributeDefinition>* to) {
+  const auto value = FindMember(json, "AttributeDefinitions");
+  if (!value) return;
+  for (const dom::element& element : ArrayOf(*value)) {
+    if (element.is_null()) continue;
+    const dom::object definition_json = ObjectOf(element);
+    item::AttributeDefinition& definition = to->emplace_back();
+    Read(definition_json, "AttributeName", &definition.attribute_name);
+    std::string type;
+    Read(definition_json, "AttributeType", &type);
+    definition.attribute_type = type == "N"   ? item::ValueType::kNumber
+                                : type == "B" ? item::ValueType::kBinary
+                                              : item::ValueType::kString;
+  }
+}
+
+void Read(const dom::object& json, std::vector<item::KeySchemaElement>* to) {
+  const auto value = FindMember(json, "KeySchema");
+  if (!value) return;
+  for (const dom::element& element : ArrayOf(*value)) {
+    if (element.is_null()) continue;
+    const dom::object key_json = ObjectOf(element);
+    item::KeySchemaElement& key = to->emplace_back();
+    Read(key_json, "AttributeName", &key.attribute_name);
+    std::string type;
+    Read(key_json, "KeyType", &type);
+    key.key_type = type == "RANGE" ? item::KeyType::kRange : item::KeyType::kHash;
+  }
+}
+
+void Read(const dom::object& json, std::optional<item::ProvisionedThroughput>* to) {
+  const auto value = FindMember(json, "ProvisionedThroughput");
+  if (!value) return;
+  const dom::object throughput_json = ObjectOf(*value);
+  item::ProvisionedThroughput& throughput = to->emplace();
+  Read(throughput_json, "ReadCapacityUnits", &throughput.read_capacity_units);
+  Read(throughput_json, "WriteCapacityUnits", &throughput.write_capacity_units);
+}
+
+Status Read(const dom::object& json, item::KeysAndAttributes* to) {
+  if (const auto keys = FindMember(json, "Keys")) {
+    for (const dom::element& key_json : ArrayOf(*keys)) {
+      if (key_json.is_null()) continue;
+      VARVE_ASSIGN_OR_RETURN(item::Item key, item::ItemFromJson(key_json));
+      to->keys.push_back(std::move(key));
+    }
+  }
+  Read(json, "ConsistentRead", &to->consistent_read);
+  Read(json, "ProjectionExpression", &to->projection_expression);
+  return Read(json, &to->expression_attribute_names);
+}
+
+Status Read(const dom::object& json, item::WriteRequest* to) {
+  if (const auto put = FindMember(json, "PutRequest")) {
+    VARVE_RETURN_IF_ERROR(Read(ObjectOf(*put), "Item", &to->put_item));
+  }
+  if (const auto remove = FindMember(json, "DeleteRequest")) {
+    VARVE_RETURN_IF_ERROR(Read(ObjectOf(*remove), "Key", &to->delete_key));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status Decode(const dom::object& json, item::BatchGetItemRequest* request) {
+  Read(json, &request->return_consumed_capacity);
+  const auto tables = FindMember(json, "RequestItems");
+  if (!tables) return {};
+  return ForEachMember(ObjectOf(*tables), [&](std::string_view table, const dom::element& keys) {
+    auto& entry = request->request_items.emplace_back();
+    entry.first = table;
+    return Read(ObjectOf(keys), &entry.second);
+  });
+}
+
+Status Decode(const dom::object& json, item::BatchWriteItemRequest* request) {
+  Read(json, &request->return_consumed_capacity);
+  const auto tables = FindMember(json, "RequestItems");
+  if (!tables) return {};
+  return ForEachMember(ObjectOf(*tables), [&](std::string_view table, const dom::element& writes) {
+    auto& entry = request->request_items.emplace_back();
+    entry.first = table;
+    for (const dom::element& write : ArrayOf(writes)) {
+      item::WriteRequest& decoded = entry.second.emplace_back();
+      if (write.is_null()) continue;
+      VARVE_RETURN_IF_ERROR(Read(ObjectOf(write), &decoded));
+    }
+    return Status();
+  });
+}
+
+Status Decode(const dom::object& json, item::CreateTableRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  Read(json, &request->attribute_definitions);
+  Read(json, &request->key_schema);
+  Read(json, &request->billing_mode);
+  Read(json, &request->provisioned_throughput);
+  Read(json, &request->table_class);
+  Read(json, "DeletionProtectionEnabled", &request->deletion_protection_enabled);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::DeleteItemRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  VARVE_RETURN_IF_ERROR(Read(json, "Key", &request->key));
+  Read(json, "ConditionExpression", &request->condition_expression);
+  VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  Read(json, &request->return_values);
+  request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
+  Read(json, &request->return_consumed_capacity);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::DeleteTableRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::DescribeTableRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::GetItemRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  VARVE_RETURN_IF_ERROR(Read(json, "Key", &request->key));
+  Read(json, "ConsistentRead", &request->consistent_read);
+  Read(json, "ProjectionExpression", &request->projection_expression);
+  VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters.names));
+  Read(json, &request->return_consumed_capacity);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::ListTablesRequest* request) {
+  Read(json, "ExclusiveStartTableName", &request->exclusive_start_table_name);
+  Read(json, "Limit", &request->limit);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::PutItemRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  VARVE_RETURN_IF_ERROR(Read(json, "Item", &request->item));
+  Read(json, "ConditionExpression", &request->condition_expression);
+  VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  Read(json, &request->return_values);
+  request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
+  Read(json, &request->return_consumed_capacity);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::QueryRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  Read(json, "IndexName", &request->index_name);
+  Read(json, "KeyConditionExpression", &request->key_condition_expression);
+  Read(json, "FilterExpression", &request->filter_expression);
+  Read(json, "ProjectionExpression", &request->projection_expression);
+  VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  Read(json, &request->select);
+  Read(json, "Limit", &request->limit);
+  VARVE_RETURN_IF_ERROR(Read(json, "ExclusiveStartKey", &request->exclusive_start_key));
+  Read(json, "ScanIndexForward", &request->scan_index_forward);
+  Read(json, "ConsistentRead", &request->consistent_read);
+  Read(json, &request->return_consumed_capacity);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::ScanRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  Read(json, "IndexName", &request->index_name);
+  Read(json, "FilterExpression", &request->filter_expression);
+  Read(json, "ProjectionExpression", &request->projection_expression);
+  VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  Read(json, &request->select);
+  Read(json, "Limit", &request->limit);
+  Read(json, "Segment", &request->segment);
+  Read(json, "TotalSegments", &request->total_segments);
+  VARVE_RETURN_IF_ERROR(Read(json, "ExclusiveStartKey", &request->exclusive_start_key));
+  Read(json, "ConsistentRead", &request->consistent_read);
+  Read(json, &request->return_consumed_capacity);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::UpdateItemRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  VARVE_RETURN_IF_ERROR(Read(json, "Key", &request->key));
+  Read(json, "UpdateExpression", &request->update_expression);
+  Read(json, "ConditionExpression", &request->condition_expression);
+  VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  Read(json, &request->return_values);
+  request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
+  Read(json, &request->return_consumed_capacity);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::UpdateTableRequest* request) {
+  Read(json, "TableName", &request->table_name);
+  Read(json, &request->attribute_definitions);
+  Read(json, &request->billing_mode);
+  Read(json, &request->provisioned_throughput);
+  Read(json, &request->table_class);
+  Read(json, "DeletionProtectionEnabled", &request->deletion_protection_enabled);
+  return {};
+}
+
+}  // namespace varve::server

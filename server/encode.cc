@@ -1,0 +1,330 @@
+#include "server/encode.h"
+
+#include <cmath>
+#include <iterator>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "item/errors.h"
+#include "item/json.h"
+
+namespace varve::server {
+namespace {
+
+// Writes a JSON object member by member.
+class ObjectWriter {
+ public:
+  explicit ObjectWriter(std::string& to) : to_(to) { to_.push_back('{'); }
+
+  // Begins a member. `name` needs no escaping.
+  std::string& Member(std::string_view name) {
+    if (!first_) to_.push_back(',');
+    first_ = false;
+    to_.push_back('"');
+    to_.append(name);
+    to_.append("\":");
+    return to_;
+  }
+  std::string& MemberToEscape(std::string_view name) {
+    if (!first_) to_.push_back(',');
+    first_ = false;
+    item::AppendJsonString(name, to_);
+    to_.push_back(':');
+    return to_;
+  }
+  void Text(std::string_view name, std::string_view text) {
+    item::AppendJsonString(text, Member(name));
+  }
+  void Integer(std::string_view name, int64_t value) {
+    fmt::format_to(std::back_inserter(Member(name)), "{}", value);
+  }
+  void Boolean(std::string_view name, bool value) { Member(name).append(value ? "true" : "false"); }
+  // As the service prints capacities: always with a fraction.
+  void Decimal(std::string_view name, double value) {
+    std::string& to = Member(name);
+    if (value == std::floor(value) && std::abs(value) < 1e15) {
+      fmt::format_to(std::back_inserter(to), "{:.1f}", value);
+    } else {
+      fmt::format_to(std::back_inserter(to), "{}", value);
+    }
+  }
+  // Seconds since 1970 with milliseconds.
+  void Time(std::string_view name, uint64_t ms) {
+    fmt::format_to(std::back_inserter(Member(name)), "{}.{:03}", ms / 1000, ms % 1000);
+  }
+  void Item(std::string_view name, const item::ItemView& item) {
+    item::AppendJson(item, Member(name));
+  }
+  void End() { to_.push_back('}'); }
+
+ private:
+  std::string& to_;
+  bool first_ = true;
+};
+
+// `append(element)` for each, between brackets.
+template <typename Range, typename Append>
+void AppendArray(std::string& to, const Range& range, Append append) {
+  to.push_back('[');
+  bool first = true;
+  for (const auto& element : range) {
+    if (!first) to.push_back(',');
+    first = false;
+    append(element);
+  }
+  to.push_back(']');
+}
+
+void AppendItems(std::string& to, const item::ItemList& items) {
+  AppendArray(to, items, [&](const item::ItemView& item) { item::AppendJson(item, to); });
+}
+
+void AppendCapacity(std::string& to, const item::ConsumedCapacity& capacity) {
+  ObjectWriter object(to);
+  object.Text("TableName", capacity.table_name);
+  object.Decimal("CapacityUnits", capacity.capacity_units);
+  if (capacity.table_capacity_units) {
+    ObjectWriter table(object.Member("Table"));
+    table.Decimal("CapacityUnits", *capacity.table_capacity_units);
+    table.End();
+  }
+  object.End();
+}
+
+void AppendCapacity(ObjectWriter& object, const std::optional<item::ConsumedCapacity>& capacity) {
+  if (capacity) AppendCapacity(object.Member("ConsumedCapacity"), *capacity);
+}
+
+void AppendCapacity(ObjectWriter& object, const std::vector<item::ConsumedCapacity>& capacities) {
+  if (capacities.empty()) return;
+  std::string& to = object.Member("ConsumedCapacity");
+  AppendArray(to, capacities,
+              [&](const item::ConsumedCapacity& capacity) { AppendCapacity(to, capacity); });
+}
+
+void AppendTable(std::string& to, const item::TableDescription& table) {
+  ObjectWriter object(to);
+  std::string& definitions = object.Member("AttributeDefinitions");
+  AppendArray(definitions, table.attribute_definitions, [&](const item::AttributeDefinition& each) {
+    ObjectWriter definition(definitions);
+    definition.Text("AttributeName", each.attribute_name);
+    definition.Text("AttributeType", item::TypeName(each.attribute_type));
+    definition.End();
+  });
+  object.Text("TableName", table.table_name);
+  std::string& keys = object.Member("KeySchema");
+  AppendArray(keys, table.key_schema, [&](const item::KeySchemaElement& each) {
+    ObjectWriter key(keys);
+    key.Text("AttributeName", each.attribute_name);
+    key.Text("KeyType", item::ToString(each.key_type));
+    key.End();
+  });
+  object.Text("TableStatus", item::ToString(table.table_status));
+  object.Time("CreationDateTime", table.creation_time_ms);
+
+  ObjectWriter throughput(object.Member("ProvisionedThroughput"));
+  if (table.last_increase_ms != 0) throughput.Time("LastIncreaseDateTime", table.last_increase_ms);
+  if (table.last_decrease_ms != 0) throughput.Time("LastDecreaseDateTime", table.last_decrease_ms);
+  throughput.Integer("NumberOfDecreasesToday", table.number_of_decreases_today);
+  throughput.Integer("ReadCapacityUnits", table.provisioned_throughput.read_capacity_units);
+  throughput.Integer("WriteCapacityUnits", table.provisioned_throughput.write_capacity_units);
+  throughput.End();
+
+  object.Integer("TableSizeBytes", static_cast<int64_t>(table.table_size_bytes));
+  object.Integer("ItemCount", static_cast<int64_t>(table.item_count));
+  object.Text("TableArn", table.table_arn);
+  object.Text("TableId", table.table_id);
+  if (table.has_billing_mode_summary) {
+    ObjectWriter billing(object.Member("BillingModeSummary"));
+    billing.Text("BillingMode", item::ToString(table.billing_mode));
+    if (table.last_update_to_pay_per_request_ms != 0) {
+      billing.Time("LastUpdateToPayPerRequestDateTime", table.last_update_to_pay_per_request_ms);
+    }
+    billing.End();
+  }
+  if (table.table_class) {
+    ObjectWriter table_class(object.Member("TableClassSummary"));
+    table_class.Text("TableClass", item::ToString(*table.table_class));
+    table_class.End();
+  }
+  object.Boolean("DeletionProtectionEnabled", table.deletion_protection_enabled);
+  object.End();
+}
+
+void AppendKeysAndAttributes(std::string& to, const item::KeysAndAttributes& keys) {
+  ObjectWriter object(to);
+  std::string& list = object.Member("Keys");
+  AppendArray(list, keys.keys, [&](const item::Item& key) { item::AppendJson(key.view(), list); });
+  if (keys.consistent_read) object.Boolean("ConsistentRead", *keys.consistent_read);
+  if (keys.projection_expression) object.Text("ProjectionExpression", *keys.projection_expression);
+  if (keys.expression_attribute_names) {
+    ObjectWriter names(object.Member("ExpressionAttributeNames"));
+    for (const auto& [placeholder, name] : *keys.expression_attribute_names) {
+      item::AppendJsonString(name, names.MemberToEscape(placeholder));
+    }
+    names.End();
+  }
+  object.End();
+}
+
+void AppendWrite(std::string& to, const item::WriteRequest& write) {
+  ObjectWriter object(to);
+  if (write.put_item) {
+    ObjectWriter put(object.Member("PutRequest"));
+    put.Item("Item", *write.put_item);
+    put.End();
+  }
+  if (write.delete_key) {
+    ObjectWriter remove(object.Member("DeleteRequest"));
+    remove.Item("Key", *write.delete_key);
+    remove.End();
+  }
+  object.End();
+}
+
+// PutItem, DeleteItem and UpdateItem answer alike.
+template <typename Response>
+void EncodeWrite(const Response& response, std::string& to) {
+  ObjectWriter object(to);
+  if (response.attributes) object.Item("Attributes", *response.attributes);
+  AppendCapacity(object, response.consumed_capacity);
+  object.End();
+}
+
+void EncodeTable(std::string_view name, const item::TableDescription& table, std::string& to) {
+  ObjectWriter object(to);
+  AppendTable(object.Member(name), table);
+  object.End();
+}
+
+std::string_view Namespace(item::ErrorType type) {
+  switch (type) {
+    case item::ErrorType::kValidationException:
+      return "com.amazon.coral.validate";
+    case item::ErrorType::kSerializationException:
+      return "com.amazon.coral.service";
+    default:
+      return "com.amazonaws.dynamodb.v20120810";
+  }
+}
+
+int HttpStatusOf(item::ErrorType type) {
+  switch (type) {
+    case item::ErrorType::kInternalServerError:
+      return 500;
+    case item::ErrorType::kServiceUnavailable:
+      return 503;
+    default:
+      return 400;
+  }
+}
+
+}  // namespace
+
+void Encode(const item::BatchGetItemResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  ObjectWriter responses(object.Member("Responses"));
+  for (const auto& [table, items] : response.responses) {
+    AppendItems(responses.MemberToEscape(table), items);
+  }
+  responses.End();
+  ObjectWriter unprocessed(object.Member("UnprocessedKeys"));
+  for (const auto& [table, keys] : response.unprocessed_keys) {
+    AppendKeysAndAttributes(unprocessed.MemberToEscape(table), keys);
+  }
+  unprocessed.End();
+  AppendCapacity(object, response.consumed_capacity);
+  object.End();
+}
+
+void Encode(const item::BatchWriteItemResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  ObjectWriter unprocessed(object.Member("UnprocessedItems"));
+  for (const auto& [table, writes] : response.unprocessed_items) {
+    std::string& list = unprocessed.MemberToEscape(table);
+    AppendArray(list, writes, [&](const item::WriteRequest& write) { AppendWrite(list, write); });
+  }
+  unprocessed.End();
+  AppendCapacity(object, response.consumed_capacity);
+  object.End();
+}
+
+void Encode(const item::CreateTableResponse& response, std::string& to) {
+  EncodeTable("TableDescription", response.table_description, to);
+}
+
+void Encode(const item::DeleteItemResponse& response, std::string& to) {
+  EncodeWrite(response, to);
+}
+
+void Encode(const item::DeleteTableResponse& response, std::string& to) {
+  EncodeTable("TableDescription", response.table_description, to);
+}
+
+void Encode(const item::DescribeTableResponse& response, std::string& to) {
+  EncodeTable("Table", response.table, to);
+}
+
+void Encode(const item::GetItemResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  if (response.item) object.Item("Item", *response.item);
+  AppendCapacity(object, response.consumed_capacity);
+  object.End();
+}
+
+void Encode(const item::ListTablesResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  std::string& names = object.Member("TableNames");
+  AppendArray(names, response.table_names,
+              [&](const std::string& name) { item::AppendJsonString(name, names); });
+  if (response.last_evaluated_table_name) {
+    object.Text("LastEvaluatedTableName", *response.last_evaluated_table_name);
+  }
+  object.End();
+}
+
+void Encode(const item::PutItemResponse& response, std::string& to) { EncodeWrite(response, to); }
+
+void Encode(const item::ItemPage& response, std::string& to) {
+  ObjectWriter object(to);
+  if (response.has_items) AppendItems(object.Member("Items"), response.items);
+  object.Integer("Count", static_cast<int64_t>(response.count));
+  object.Integer("ScannedCount", static_cast<int64_t>(response.scanned_count));
+  if (response.last_evaluated_key) object.Item("LastEvaluatedKey", *response.last_evaluated_key);
+  AppendCapacity(object, response.consumed_capacity);
+  object.End();
+}
+
+void Encode(const item::UpdateItemResponse& response, std::string& to) {
+  EncodeWrite(response, to);
+}
+
+void Encode(const item::UpdateTableResponse& response, std::string& to) {
+  EncodeTable("TableDescription", response.table_description, to);
+}
+
+int EncodeError(const Status& status, std::string& to) {
+  const item::ErrorType type = item::TypeOfError(status);
+  ObjectWriter object(to);
+  object.Text("__type", fmt::format("{}#{}", Namespace(type), item::ErrorTypeName(type)));
+  switch (type) {
+    case item::ErrorType::kInternalServerError:
+      object.Text("message", "The request processing has failed because of an unknown error");
+      break;
+    case item::ErrorType::kSerializationException:
+      // The service's own spelling; a body that is no JSON gets no message at all.
+      if (!Message(status).empty()) object.Text("Message", Message(status));
+      break;
+    case item::ErrorType::kConditionalCheckFailedException:
+      object.Text("message", Message(status));
+      if (const auto item = item::ItemOfError(status)) object.Item("Item", *item);
+      break;
+    default:
+      object.Text("message", Message(status));
+  }
+  object.End();
+  return HttpStatusOf(type);
+}
+
+}  // namespace varve::server

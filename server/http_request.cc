@@ -1,0 +1,143 @@
+#include "server/http_request.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/verb.hpp>
+#include <limits>
+
+namespace varve::server {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+// Bodies up to this size are not charged to the budget: the exchange that holds them is bounded
+// anyway.
+constexpr size_t kUnchargedBodyBytes = size_t{16} << 10;
+
+std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
+
+std::string_view WithoutParameters(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
+  return content_type;
+}
+
+}  // namespace
+
+class RequestParser::Impl final : public http::basic_parser<true> {
+ public:
+  Impl(RequestParser* owner, const HttpLimits& limits) : owner_(owner) {
+    header_limit(limits.header_bytes_max);
+    body_limit(limits.body_bytes_max);
+    eager(true);
+  }
+
+ private:
+  void on_request_impl(http::verb method, beast::string_view, beast::string_view target, int,
+                       error_code&) override {
+    HttpRequest& request = *owner_->request_;
+    request.is_get = method == http::verb::get;
+    request.is_post = method == http::verb::post;
+    const std::string_view path = View(target);
+    request.path.assign(path.substr(0, path.find('?')));
+  }
+
+  void on_response_impl(int, beast::string_view, int, error_code&) override {}
+
+  void on_field_impl(http::field name, beast::string_view name_string, beast::string_view value,
+                     error_code&) override {
+    HttpRequest& request = *owner_->request_;
+    if (name == http::field::content_type) {
+      request.content_type.assign(WithoutParameters(View(value)));
+    } else if (name == http::field::expect) {
+      owner_->expect_continue_ = beast::iequals(value, "100-continue");
+    } else if (name == http::field::unknown && beast::iequals(name_string, "x-amz-target")) {
+      request.target.assign(View(value));
+    }
+  }
+
+  void on_header_impl(error_code&) override {}
+
+  void on_body_init_impl(const boost::optional<std::uint64_t>& content_length,
+                         error_code&) override {
+    if (content_length) content_length_ = static_cast<size_t>(*content_length);
+  }
+
+  std::size_t on_body_impl(beast::string_view body, error_code& error) override {
+    if (!owner_->ReserveBody(body.size(), content_length_)) {
+      owner_->no_memory_ = true;
+      error = http::error::body_limit;
+      return 0;
+    }
+    owner_->expect_continue_ = false;
+    owner_->request_->body.append(View(body));
+    return body.size();
+  }
+
+  void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
+
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body,
+                                 error_code& error) override {
+    return on_body_impl(body, error);
+  }
+
+  void on_finish_impl(error_code&) override {}
+
+  RequestParser* const owner_;
+  size_t content_length_ = 0;
+};
+
+RequestParser::RequestParser(const HttpLimits& limits, MemoryBudget* budget, HttpRequest* request)
+    : budget_(budget), request_(request), impl_(std::make_unique<Impl>(this, limits)) {
+  request_->Clear();
+}
+
+RequestParser::~RequestParser() { budget_->Return(budget_taken_bytes_); }
+
+bool RequestParser::ReserveBody(size_t bytes, size_t content_length) {
+  std::string& body = request_->body;
+  const size_t needed = body.size() + bytes + kBodyPaddingBytes;
+  // Grow by what has arrived, not by what was announced: an announcement costs the client nothing.
+  if (needed > body.capacity()) {
+    body.reserve(std::max(needed, std::min(std::max(2 * body.capacity(), size_t{1024}),
+                                           std::max(content_length + kBodyPaddingBytes, needed))));
+  }
+  const size_t charge = body.capacity() > kUnchargedBodyBytes ? body.capacity() : 0;
+  if (charge > budget_taken_bytes_) {
+    if (!budget_->TryTake(charge - budget_taken_bytes_)) return false;
+    budget_taken_bytes_ = charge;
+  }
+  return true;
+}
+
+RequestParser::Result RequestParser::Feed(std::string_view bytes, size_t* consumed) {
+  *consumed = 0;
+  if (bytes.empty()) return Result::kNeedMore;
+  error_code error;
+  *consumed = impl_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+  if (*consumed > 0) started_ = true;
+  if (!error) return impl_->is_done() ? Result::kDone : Result::kNeedMore;
+  if (error == http::error::need_more) return Result::kNeedMore;
+  if (no_memory_) return Result::kNoMemory;
+  if (error == http::error::header_limit) return Result::kHeaderTooLong;
+  if (error == http::error::body_limit) return Result::kBodyTooLong;
+  error_ = error.message();
+  return Result::kMalformed;
+}
+
+bool RequestParser::TakeExpectContinue() {
+  if (!impl_->is_header_done()) return false;
+  const bool expected = expect_continue_;
+  expect_continue_ = false;
+  return expected;
+}
+
+bool RequestParser::keep_alive() const { return impl_->keep_alive(); }
+
+}  // namespace varve::server

@@ -1,0 +1,52 @@
+// Values of a parsed JSON document whose types are known (schema.h checked them), by value:
+// simdjson's own accessors hand out references into their result, which a range-for does not keep
+// alive.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cassert>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace varve::server {
+
+// Each is for an element of that type only.
+inline simdjson::dom::array ArrayOf(const simdjson::dom::element& value) {
+  simdjson::dom::array array;
+  [[maybe_unused]] const auto error = value.get_array().get(array);
+  assert(error == simdjson::SUCCESS);
+  return array;
+}
+inline simdjson::dom::object ObjectOf(const simdjson::dom::element& value) {
+  simdjson::dom::object object;
+  [[maybe_unused]] const auto error = value.get_object().get(object);
+  assert(error == simdjson::SUCCESS);
+  return object;
+}
+inline std::string_view TextOf(const simdjson::dom::element& value) {
+  std::string_view text;
+  [[maybe_unused]] const auto error = value.get_string().get(text);
+  assert(error == simdjson::SUCCESS);
+  return text;
+}
+
+// The member `name`, unless it is absent or null. The last of that name wins, as for the service.
+inline std::optional<simdjson::dom::element> FindMember(const simdjson::dom::object& object,
+                                                        std::string_view name) {
+  std::optional<simdjson::dom::element> found;
+  for (const simdjson::dom::key_value_pair& field : object) {
+    if (field.key == name && !field.value.is_null()) found = field.value;
+  }
+  return found;
+}
+
+// An integer as the service reads numbers: fractions are cut off downwards, and what does not fit
+// becomes the nearest that does.
+int64_t IntegerOf(const simdjson::dom::element& value);
+
+// A boolean, or one of the words the service takes for one.
+bool BooleanOf(const simdjson::dom::element& value);
+
+}  // namespace varve::server

@@ -1,0 +1,23 @@
+// The schema of each operation's request. Members stand in the order in which the service checks
+// them.
+#pragma once
+
+#include "server/schema.h"
+
+namespace varve::server {
+
+extern const Schema kBatchGetItemSchema;
+extern const Schema kBatchWriteItemSchema;
+extern const Schema kCreateTableSchema;
+extern const Schema kDeleteItemSchema;
+extern const Schema kDeleteTableSchema;
+extern const Schema kDescribeTableSchema;
+extern const Schema kGetItemSchema;
+extern const Schema kListTablesSchema;
+extern const Schema kPutItemSchema;
+extern const Schema kQuerySchema;
+extern const Schema kScanSchema;
+extern const Schema kUpdateItemSchema;
+extern const Schema kUpdateTableSchema;
+
+}  // namespace varve::server
