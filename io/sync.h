@@ -27,6 +27,12 @@ struct Waiter {
 // Something that happens once (until Reset). Waiting for what has happened does not suspend.
 class Event {
  public:
+  Event() = default;
+  // Waits for a Set under way on another thread, so that the one who was woken may destroy it.
+  ~Event() { absl::MutexLock lock(&mutex_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
   void Set() {
     std::vector<Waiter> waiters;
     {
