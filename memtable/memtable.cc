@@ -158,7 +158,9 @@ void Memtable::Iterator::Prev() {
   const Arena& arena = memtable_->arena_;
   const Target current{entry_.key, entry_.sequence};
   const uint32_t head = Node::HeadOfWord(word_);
-  const Node::Position position = leaf_->WalkRight(slot_, [&](uint64_t word) {
+  // The current word may have been seen while it was on its way, with a copy still on its left.
+  const uint32_t start = slot_ == 0 ? 0 : slot_ - 1;
+  const Node::Position position = leaf_->WalkRight(start, [&](uint64_t word) {
     if (word == word_) return false;
     const uint32_t other = Node::HeadOfWord(word);
     return other != head ? other < head : current.OrderOf(arena.At(Node::OffsetOfWord(word))) < 0;

@@ -20,8 +20,7 @@
 //      there twice), and what stands at a place only ever gets smaller: "the word at i is before x"
 //      stays true once seen.
 //   3. A node is never emptied or reused: a split makes new nodes and leaves the old one as it is,
-//   with
-//      everything inserted before.
+//      with everything inserted before.
 #pragma once
 
 #include <atomic>
