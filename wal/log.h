@@ -140,7 +140,8 @@ class Log {
                               std::span<const std::string_view> payload) = 0;
 
   // Leaves the rest of the current segment unused, so that nothing will be written to it any more:
-  // for checkpoints that link segments. `end` of the result is where the next record goes.
+  // for checkpoints that link segments. `lsn` of the result is where the next record goes, in the
+  // next segment; `end` is the end of what has been left, for WaitDurable and for a seal.
   virtual AppendResult Roll() = 0;
 
   // Waits until Append of a payload of so many bytes may succeed (another may still come first).
@@ -193,10 +194,15 @@ class Log {
   virtual void Restart() = 0;
 
   // Makes everything appended durable, if the log is good, and waits until nothing is under way. No
-  // calls may follow, except the const ones. If OK, {current segment, durable_lsn()} may be sealed.
-  virtual io::Task<Status> Close() = 0;
+  // calls may follow, except the const ones. If OK, the result may be recorded as the log's end
+  // (its next_segment is 0), so that the next life needs not search for it.
+  io::Task<StatusOr<LogSeal>> Close();
 
   virtual LogStats Stats() const = 0;
+
+ protected:
+  // Waits until no write or sync is under way, given that no new one begins.
+  virtual io::Task<void> Drain() = 0;
 };
 
 }  // namespace varve::wal

@@ -1,0 +1,488 @@
+// The durable medium: group commit from registered buffers, several groups in flight.
+//
+// A record goes into the open group. A group is closed, and padded to a page, when it is full, when
+// the segment is left, or when a leader takes it: somebody who waits for durability (or for room)
+// and finds fewer than the allowed number of groups in flight. Groups are written in the order of
+// the log and complete in any order; a group counts as in flight until all before it are durable
+// too.
+//
+// No page is ever written twice in one life of a segment: a failed or torn write can harm nothing
+// that was acknowledged. The price is a page for each group, however small.
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+#include "wal/log_base.h"
+
+namespace varve::wal {
+namespace {
+
+class DurableLog final : public LogBase {
+ public:
+  DurableLog(io::Io& io, LogOptions options) : LogBase(io, std::move(options)) {
+    const size_t buffers = options_.groups_in_flight_max + 2;
+    region_ = io_.AllocateBuffers(buffers * options_.group_bytes_max);
+    for (size_t i = buffers; i > 0; --i) {
+      free_buffers_.push_back(region_->data() + (i - 1) * options_.group_bytes_max);
+    }
+  }
+
+  AppendResult Append(SequenceNumber sequence, std::span<const std::string_view> payload) override;
+  AppendResult Roll() override;
+  io::Task<Status> Room(size_t payload_bytes) override;
+  io::Task<Status> WaitDurable(Lsn lsn) override;
+
+ protected:
+  io::Task<void> Drain() override;
+  void BeginSegment() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WakeAll() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+ private:
+  struct Group {
+    std::shared_ptr<Segment> segment;
+    char* data = nullptr;
+    size_t capacity = 0;
+    std::unique_ptr<io::BufferRegion> own;  // of a record larger than a buffer
+    Lsn start = 0;
+    size_t used = 0;
+    bool done = false;
+    Status status;
+
+    Lsn end() const { return start + used; }
+  };
+
+  // Why somebody is parked.
+  enum class Purpose : uint8_t { kDurable, kRoom, kDrain };
+  struct Parked {
+    Purpose purpose;
+    Lsn lsn;  // kDurable: waits for this; kRoom: record bytes
+    io::Waiter waiter;
+  };
+
+  // What somebody who waits does next.
+  enum class Step : uint8_t { kDone, kFailed, kLead, kPrepare, kPark };
+
+  // How the next record would be placed.
+  struct Placement {
+    Lack lack;
+    bool new_group = false;
+    bool roll = false;
+    bool end_in_open_group = false;  // the end mark goes into the open group
+    bool end_in_own_group = false;
+  };
+
+  Placement Place(size_t record_bytes, bool force_roll) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CloseOpenGroup(RecordType last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OpenGroup(size_t bytes_min) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Leave(const Placement& placement) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SkipToHeader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  bool Pending() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return !closed_.empty() || open_ != nullptr;
+  }
+  bool CanLead() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return failed_.ok() && Pending() && flying_.size() < options_.groups_in_flight_max;
+  }
+  // No group before the failed one can become durable any more.
+  bool FailureReached() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return !failed_.ok() &&
+           (flying_.empty() || (flying_.front()->done && !flying_.front()->status.ok()));
+  }
+  bool Drained() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return writing_ == 0 && !delivering_; }
+  Lsn FirstPendingLsn() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return closed_.empty() ? open_->start : closed_.front()->start;
+  }
+
+  Group* TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  io::Task<void> WriteGroup(Group* group);
+  void Complete(Group* group, Status status);
+  void Deliver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CallLeader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <typename Predicate>
+  void Wake(Predicate predicate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Step DurableStep(Lsn lsn) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  Step RoomStep(size_t record_bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Step StepOf(Purpose purpose, Lsn lsn) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Decides under the lock and takes a group if the step is kLead.
+  struct Decision {
+    Step step;
+    Group* group = nullptr;
+    uint64_t segment_bytes = 0;
+    Status status;
+  };
+  Decision Decide(Purpose purpose, Lsn lsn);
+
+  // Suspends until the step may have become another than kPark.
+  struct Park {
+    DurableLog& log;
+    Purpose purpose;
+    Lsn lsn;
+    bool await_ready() { return false; }
+    bool await_suspend(std::coroutine_handle<> self) {
+      absl::MutexLock lock(&log.mutex_);
+      if (log.StepOf(purpose, lsn) != Step::kPark) return false;
+      log.parked_.push_back({purpose, lsn, {self, io::Executor::Current()}});
+      return true;
+    }
+    void await_resume() {}
+  };
+
+  std::unique_ptr<io::BufferRegion> region_;
+  std::vector<char*> free_buffers_ ABSL_GUARDED_BY(mutex_);
+  bool large_group_ ABSL_GUARDED_BY(mutex_) = false;  // one with memory of its own exists
+  Lsn next_lsn_ ABSL_GUARDED_BY(mutex_) = 0;          // of the next byte
+  std::unique_ptr<Group> open_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::unique_ptr<Group>> closed_ ABSL_GUARDED_BY(mutex_);  // not yet written
+  std::deque<std::unique_ptr<Group>> flying_ ABSL_GUARDED_BY(mutex_);  // not yet acknowledged
+  uint32_t writing_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool delivering_ ABSL_GUARDED_BY(mutex_) = false;
+  Lsn acknowledged_lsn_ ABSL_GUARDED_BY(mutex_) = 0;  // on_durable has been told
+  std::vector<Parked> parked_ ABSL_GUARDED_BY(mutex_);
+};
+
+void DurableLog::BeginSegment() {
+  // After a failure: nothing is under way, and what was not written is lost.
+  const auto release = [&](Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (group.own == nullptr) free_buffers_.push_back(group.data);
+  };
+  if (open_ != nullptr) release(*open_);
+  open_.reset();
+  for (const auto& group : closed_) release(*group);
+  closed_.clear();
+  for (const auto& group : flying_) {
+    if (!group->done) release(*group);
+  }
+  flying_.clear();
+  large_group_ = false;
+  next_lsn_ = segment_->header.first_record_lsn();
+  acknowledged_lsn_ = next_lsn_;
+  WakeAll();
+}
+
+void DurableLog::WakeAll() {
+  Wake([](const Parked&) { return true; });
+}
+
+// ---- Appending
+
+DurableLog::Placement DurableLog::Place(size_t record_bytes, bool force_roll) const {
+  Placement placement;
+  const uint64_t segment_end = segment_->header.end_lsn();
+  const Lsn at = next_lsn_ + SkipBytes(next_lsn_);
+  if (!force_roll && open_ != nullptr && at + record_bytes <= open_->start + open_->capacity &&
+      at + record_bytes <= segment_end) {
+    return placement;
+  }
+  placement.new_group = true;
+  const bool large = record_bytes > options_.group_bytes_max;
+  size_t buffers = large ? 0 : 1;
+  if (force_roll || io::PageCeiling(next_lsn_) + record_bytes > segment_end) {
+    placement.roll = true;
+    const uint64_t bytes_min = kSegmentHeaderBytes + record_bytes;
+    if (!HasPrepared(bytes_min)) placement.lack.segment_bytes = bytes_min;
+    const Lsn page_end = io::PageCeiling(next_lsn_);
+    if (open_ != nullptr && page_end - next_lsn_ >= kRecordHeaderBytes) {
+      placement.end_in_open_group = true;
+    } else if (page_end < segment_end) {
+      placement.end_in_own_group = true;
+      ++buffers;
+    }
+    if (force_roll) --buffers;
+  }
+  if (free_buffers_.size() < buffers || (large && large_group_)) placement.lack.buffer = true;
+  placement.lack.nothing = !placement.lack.buffer && placement.lack.segment_bytes == 0;
+  return placement;
+}
+
+void DurableLog::CloseOpenGroup(RecordType last) {
+  Group& group = *open_;
+  FillPage(group.data + group.used, group.segment->context, last, group.end(), durable_lsn());
+  group.used = static_cast<size_t>(io::PageCeiling(group.end()) - group.start);
+  next_lsn_ = group.end();
+  closed_.push_back(std::move(open_));
+}
+
+void DurableLog::OpenGroup(size_t bytes_min) {
+  open_ = std::make_unique<Group>();
+  open_->segment = segment_;
+  open_->start = next_lsn_;
+  if (bytes_min > options_.group_bytes_max) {
+    open_->capacity = io::PageCeiling(bytes_min);
+    open_->own = io_.AllocateBuffers(open_->capacity);
+    open_->data = open_->own->data();
+    large_group_ = true;
+  } else {
+    open_->capacity = options_.group_bytes_max;
+    open_->data = free_buffers_.back();
+    free_buffers_.pop_back();
+  }
+}
+
+// Ends what stands open and, if the placement says so, enters the next segment.
+void DurableLog::Leave(const Placement& placement) {
+  if (open_ != nullptr) {
+    CloseOpenGroup(placement.end_in_open_group ? RecordType::kSegmentEnd : RecordType::kPad);
+  }
+  if (!placement.roll) return;
+  if (placement.end_in_own_group) {
+    OpenGroup(0);
+    // A page of nothing but the mark: at a page boundary FillPage would write nothing.
+    char* page = open_->data;
+    std::memset(page, 0, io::kPageBytes);
+    internal::SealRecord(page, segment_->context, RecordType::kSegmentEnd, open_->start, 0,
+                         durable_lsn(), io::kPageBytes - kRecordHeaderBytes);
+    open_->used = io::kPageBytes;
+    next_lsn_ = open_->end();
+    closed_.push_back(std::move(open_));
+  }
+  EnterPreparedSegment();
+  next_lsn_ = segment_->header.first_record_lsn();
+}
+
+void DurableLog::SkipToHeader() {
+  const size_t skip = SkipBytes(next_lsn_);
+  if (skip == 0) return;
+  std::memset(open_->data + open_->used, 0, skip);
+  open_->used += skip;
+  next_lsn_ += skip;
+}
+
+AppendResult DurableLog::Append(SequenceNumber sequence,
+                                std::span<const std::string_view> payload) {
+  size_t payload_bytes = 0;
+  for (const std::string_view part : payload) payload_bytes += part.size();
+  const size_t record_bytes = RecordBytes(payload_bytes);
+  AppendResult result;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!failed_.ok()) return {AppendResult::State::kFailed};
+    const Placement placement = Place(record_bytes, false);
+    if (!placement.lack.nothing) return {AppendResult::State::kWait};
+    if (placement.new_group) {
+      Leave(placement);
+      OpenGroup(record_bytes);
+    }
+    SkipToHeader();
+    WriteBatchRecord(open_->data + open_->used, open_->segment->context, next_lsn_, sequence,
+                     durable_lsn(), payload, payload_bytes);
+    result = {AppendResult::State::kAppended, next_lsn_, next_lsn_ + record_bytes};
+    open_->used += record_bytes;
+    next_lsn_ += record_bytes;
+    ++stats_.records;
+    stats_.record_bytes += record_bytes;
+    appended_lsn_.store(next_lsn_, std::memory_order_release);
+  }
+  NoteAppend();
+  return result;
+}
+
+AppendResult DurableLog::Roll() {
+  absl::MutexLock lock(&mutex_);
+  if (!failed_.ok()) return {AppendResult::State::kFailed};
+  const Placement placement = Place(0, true);
+  if (!placement.lack.nothing) return {AppendResult::State::kWait};
+  Leave(placement);
+  if (!closed_.empty()) appended_lsn_.store(closed_.back()->end(), std::memory_order_release);
+  return {AppendResult::State::kAppended, next_lsn_, appended_lsn()};
+}
+
+// ---- Writing
+
+DurableLog::Group* DurableLog::TakeGroup() {
+  if (closed_.empty()) CloseOpenGroup(RecordType::kPad);
+  flying_.push_back(std::move(closed_.front()));
+  closed_.pop_front();
+  ++writing_;
+  ++stats_.groups;
+  stats_.written_bytes += flying_.back()->used;
+  return flying_.back().get();
+}
+
+io::Task<void> DurableLog::WriteGroup(Group* group) {
+  const io::BufferRegion* region = group->own == nullptr ? region_.get() : nullptr;
+  const uint64_t offset = OffsetOf(*group->segment, group->start);
+  Status status = co_await group->segment->file->Write(offset, {group->data, group->used}, region);
+  Complete(group, std::move(status));
+}
+
+void DurableLog::Complete(Group* group, Status status) {
+  absl::MutexLock lock(&mutex_);
+  --writing_;
+  group->done = true;
+  group->status = std::move(status);
+  if (group->own == nullptr) {
+    free_buffers_.push_back(group->data);
+  } else {
+    group->own.reset();
+    large_group_ = false;
+  }
+  if (!group->status.ok()) {
+    Fail(Unavailable("the log failed: {}", Message(group->status)));
+  }
+  Deliver();
+  Wake([&](const Parked& parked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const Step step = StepOf(parked.purpose, parked.lsn);
+    return step != Step::kPark && (parked.purpose != Purpose::kDurable || step != Step::kLead);
+  });
+  CallLeader();
+}
+
+// Acknowledges what has become durable, in order. One at a time: whoever completes a group
+// meanwhile leaves it to the one who is at it.
+void DurableLog::Deliver() {
+  if (delivering_) return;
+  delivering_ = true;
+  while (true) {
+    Lsn durable = 0;
+    while (!flying_.empty() && flying_.front()->done && flying_.front()->status.ok()) {
+      durable = flying_.front()->end();
+      flying_.pop_front();
+    }
+    if (durable == 0) break;
+    durable_lsn_.store(durable, std::memory_order_release);
+    // The next group may start while this one is being applied.
+    CallLeader();
+    if (options_.on_durable) {
+      mutex_.Unlock();
+      options_.on_durable(durable);
+      mutex_.Lock();
+    }
+    acknowledged_lsn_ = durable;
+    Wake([&](const Parked& parked) {
+      return parked.purpose == Purpose::kDurable && parked.lsn <= durable;
+    });
+  }
+  delivering_ = false;
+}
+
+// There is room in flight and something to write: wakes one whose record is in it.
+void DurableLog::CallLeader() {
+  if (!CanLead()) return;
+  const Lsn from = FirstPendingLsn();
+  bool called = false;
+  Wake([&](const Parked& parked) {
+    const bool chosen = !called && (parked.purpose == Purpose::kRoom ||
+                                    (parked.purpose == Purpose::kDurable && parked.lsn > from));
+    called |= chosen;
+    return chosen;
+  });
+}
+
+template <typename Predicate>
+void DurableLog::Wake(Predicate predicate) {
+  size_t kept = 0;
+  for (size_t i = 0; i < parked_.size(); ++i) {
+    if (predicate(parked_[i])) {
+      parked_[i].waiter.Wake();
+    } else {
+      parked_[kept++] = parked_[i];
+    }
+  }
+  parked_.resize(kept);
+}
+
+// ---- Waiting
+
+DurableLog::Step DurableLog::DurableStep(Lsn lsn) const {
+  if (!LostStatus(lsn).ok()) return Step::kFailed;
+  if (lsn <= acknowledged_lsn_) return Step::kDone;
+  // A group already delivered, whose callback is still running, is no failure.
+  if (FailureReached() && lsn > durable_lsn()) return Step::kFailed;
+  if (CanLead() && lsn > FirstPendingLsn()) return Step::kLead;
+  return Step::kPark;
+}
+
+DurableLog::Step DurableLog::RoomStep(size_t record_bytes) const {
+  if (!failed_.ok()) return Step::kFailed;
+  const Placement placement = Place(record_bytes, false);
+  if (placement.lack.nothing) return Step::kDone;
+  if (placement.lack.segment_bytes != 0) return Step::kPrepare;
+  return CanLead() ? Step::kLead : Step::kPark;
+}
+
+DurableLog::Step DurableLog::StepOf(Purpose purpose, Lsn lsn) const {
+  switch (purpose) {
+    case Purpose::kDurable:
+      return DurableStep(lsn);
+    case Purpose::kRoom:
+      return RoomStep(lsn);
+    case Purpose::kDrain:
+      return Drained() ? Step::kDone : Step::kPark;
+  }
+  return Step::kDone;
+}
+
+DurableLog::Decision DurableLog::Decide(Purpose purpose, Lsn lsn) {
+  absl::MutexLock lock(&mutex_);
+  Decision decision;
+  decision.step = StepOf(purpose, lsn);
+  if (decision.step == Step::kLead) {
+    decision.group = TakeGroup();
+    // There may be more to write, and room for it in flight.
+    CallLeader();
+  } else if (decision.step == Step::kPrepare) {
+    decision.segment_bytes = Place(lsn, false).lack.segment_bytes;
+  } else if (decision.step == Step::kFailed) {
+    decision.status = failed_.ok() ? LostStatus(lsn) : failed_;
+  }
+  return decision;
+}
+
+io::Task<Status> DurableLog::WaitDurable(Lsn lsn) {
+  while (true) {
+    const Decision decision = Decide(Purpose::kDurable, lsn);
+    switch (decision.step) {
+      case Step::kDone:
+        co_return absl::OkStatus();
+      case Step::kFailed:
+        co_return decision.status;
+      case Step::kLead:
+        co_await WriteGroup(decision.group);
+        break;
+      case Step::kPrepare:
+      case Step::kPark:
+        co_await Park{*this, Purpose::kDurable, lsn};
+        break;
+    }
+  }
+}
+
+io::Task<Status> DurableLog::Room(size_t payload_bytes) {
+  const size_t record_bytes = RecordBytes(payload_bytes);
+  while (true) {
+    const Decision decision = Decide(Purpose::kRoom, record_bytes);
+    switch (decision.step) {
+      case Step::kDone:
+        co_return absl::OkStatus();
+      case Step::kFailed:
+        co_return decision.status;
+      case Step::kLead:
+        co_await WriteGroup(decision.group);
+        break;
+      case Step::kPrepare: {
+        Status status = co_await PrepareSegmentOf(decision.segment_bytes);
+        if (!status.ok()) co_return status;
+        break;
+      }
+      case Step::kPark:
+        co_await Park{*this, Purpose::kRoom, record_bytes};
+        break;
+    }
+  }
+}
+
+io::Task<void> DurableLog::Drain() {
+  while (Decide(Purpose::kDrain, 0).step == Step::kPark) {
+    co_await Park{*this, Purpose::kDrain, 0};
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<LogBase> NewDurableLog(io::Io& io, LogOptions options) {
+  return std::make_unique<DurableLog>(io, std::move(options));
+}
+
+}  // namespace varve::wal
