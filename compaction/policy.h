@@ -14,6 +14,7 @@
 //     level 0 stand newest first: their key ranges may overlap, and for every key an earlier table
 //     holds newer versions than a later one. From level 1 on, tables stand in key order and do not
 //     overlap.
+//   - Something of every table lies in its clip.
 //   - One version is shown to a policy at a time, and every plan that the engine carries out is
 //   applied
 //     whole: inputs leave, outputs arrive in `output_level`.
