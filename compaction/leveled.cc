@@ -326,17 +326,19 @@ std::vector<LeveledPolicy::Picker::Candidate> LeveledPolicy::Picker::Candidates(
         static_cast<double>(idle_bytes) / static_cast<double>(shape_.target_bytes[level]);
     if (score >= 1) candidates.push_back({Cause::kLevelSize, level, score});
   }
-  // Garbage is as urgent as it is large beside what is alive.
-  const auto alive = static_cast<double>(std::max<uint64_t>(live_bytes, 1));
+  // Garbage is as urgent as it is large beside what is alive; but it slows no reader down as an
+  // overfull level does, so it never goes before a level at twice its target.
+  const auto urgency = [](uint64_t garbage, uint64_t alive) {
+    return 1 + std::min(1.0, static_cast<double>(garbage) /
+                                 static_cast<double>(std::max<uint64_t>(alive, 1)));
+  };
   if (garbage_bytes > 0) {
-    candidates.push_back({Cause::kGarbage, 0, 1 + static_cast<double>(garbage_bytes) / alive});
+    candidates.push_back({Cause::kGarbage, 0, urgency(garbage_bytes, live_bytes)});
   }
   if (value_garbage) {
-    uint64_t value_bytes = 0;
-    for (const ValueFileView& file : partition_.value_files) value_bytes += file.referenced_bytes;
-    candidates.push_back({Cause::kValueGarbage, 0,
-                          1 + static_cast<double>(wasted_value_bytes_) /
-                                  (alive + static_cast<double>(value_bytes))});
+    uint64_t alive = live_bytes;
+    for (const ValueFileView& file : partition_.value_files) alive += file.referenced_bytes;
+    candidates.push_back({Cause::kValueGarbage, 0, urgency(wasted_value_bytes_, alive)});
   }
   if (tombstones) candidates.push_back({Cause::kTombstones, 0, 1});
   std::stable_sort(candidates.begin(), candidates.end(),

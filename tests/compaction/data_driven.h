@@ -7,8 +7,8 @@
 //   ----
 //   expected output, up to the next blank line
 //
-// Run with VARVE_REWRITE_TESTDATA=1 to write what came out into the files instead of comparing; then read
-// the diff.
+// Run with VARVE_REWRITE_TESTDATA=1 to write what came out into the files instead of comparing;
+// then read the diff.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -9,9 +9,8 @@
 //   boundary 50                 the oldest
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <fmt/ranges.h>
+#include <gtest/gtest.h>
 
 #include <deque>
 #include <string>

@@ -73,7 +73,9 @@ std::string RunPolicyCase(const LeveledPolicy& policy, PartitionText& partition,
     RangeProgress progress;
     progress.level = std::stoi(words[3]);
     if (words.size() > 4) progress.key = words[4];
-    const KeyInterval range{words[1] == "-" ? "" : words[1], words[2] == "-" ? "" : words[2], false};
+    const std::string begin = words[1] == "-" ? "" : words[1];
+    const std::string end = words[2] == "-" ? "" : words[2];
+    const KeyInterval range{begin, end, false};
     const RangeStep step = policy.PickRange(view, range, progress);
     if (step.outcome == RangeStep::Outcome::kBusy) return "busy\n";
     if (step.outcome == RangeStep::Outcome::kDone) return "done\n";
@@ -87,9 +89,8 @@ std::string RunPolicyCase(const LeveledPolicy& policy, PartitionText& partition,
 void RunPolicyFile(std::string_view name) {
   const LeveledPolicy policy(SmallOptions());
   PartitionText partition;
-  testing::RunTextCases(fmt::format("{}/{}", VARVE_TEST_DATA, name), [&](const TextCase& c) {
-    return RunPolicyCase(policy, partition, c);
-  });
+  testing::RunTextCases(fmt::format("{}/{}", VARVE_TEST_DATA, name),
+                        [&](const TextCase& c) { return RunPolicyCase(policy, partition, c); });
 }
 
 TEST(CheckPlan, HoldsWhatPlansPromise) { RunPolicyFile("check_plan"); }
