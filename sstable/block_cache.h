@@ -99,6 +99,11 @@ class BlockPin {
   }
   ~BlockPin() { Release(); }
 
+  // A block that no cache knows.
+  static BlockPin Own(BlockBuffer buffer) {
+    return BlockPin(nullptr, std::exchange(buffer.data_, nullptr), std::exchange(buffer.size_, 0));
+  }
+
   explicit operator bool() const { return data_ != nullptr; }
   std::string_view bytes() const { return {data_, size_}; }
 
@@ -122,7 +127,7 @@ class BlockPin {
   void ReleaseOutside();
 
   internal::BlockSlot* slot_ = nullptr;  // nullptr: the block is not in the cache, and is the pin's
-  BlockCache* cache_ = nullptr;          // set if slot_ is not, to count the bytes
+  BlockCache* cache_ = nullptr;          // that counts the bytes, if one does
   const char* data_ = nullptr;
   size_t size_ = 0;
 };

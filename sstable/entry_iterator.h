@@ -47,6 +47,9 @@ class EntryIterator {
   const Status& status() const { return status_; }
   // In kEntry only. Views are valid until the next movement.
   const Entry& entry() const { return entry_; }
+  // In kEntry only: whether the entry was found in the block cache. A compaction keeps cached what
+  // was (TableBuilder::KeepCached).
+  virtual bool from_cache() const { return false; }
 
   // Movements. Each sets the state. Seek goes to the first entry at or after (key, sequence) in
   // entry order, that is to the newest version of `key` not newer than `sequence`, or else to a

@@ -33,6 +33,7 @@
 #include "io/task.h"
 #include "sstable/block_cache.h"
 #include "sstable/entry_iterator.h"
+#include "sstable/format.h"
 #include "sstable/table_info.h"
 
 namespace varve::sstable {
@@ -53,7 +54,7 @@ struct IteratorOptions {
   Reading reading = Reading::kCached;
 
   // Bounds of the reading ahead. Memory of one iterator: about read_bytes_max * reads_in_flight_max
-  // (in kCached, two reads of at most 256 KiB).
+  // (in kCached, one read of at most 256 KiB).
   size_t read_bytes_max = 512 << 10;
   uint32_t reads_in_flight_max = 4;
 
@@ -110,11 +111,11 @@ class Table {
 
  private:
   friend class TableGet;
-  friend class TableIterator;
+  friend class BlockSource;
 
   // A counted reference to what is loaded; null if nothing is.
   std::shared_ptr<const LoadedTable> Hold() const;
-  Status Install(std::shared_ptr<const LoadedTable> loaded) const;
+  void Install(std::shared_ptr<const LoadedTable> loaded) const;
 
   io::Io& io_;
   const std::string path_;
@@ -127,6 +128,8 @@ class Table {
   mutable std::atomic<bool> used_{false};
   mutable absl::Mutex mutex_;
   mutable std::shared_ptr<const LoadedTable> owner_ ABSL_GUARDED_BY(mutex_);
+  // Set while a Load is under way, so that others wait for it instead of reading the same.
+  mutable std::shared_ptr<io::Event> loading_ ABSL_GUARDED_BY(mutex_);
 };
 
 // One lookup in one table. Lives on the caller's stack or coroutine frame; allocates nothing as
@@ -166,14 +169,17 @@ class TableGet final : public BlockFetch {
  private:
   State Search(std::string_view block);
   State Fail(Status status);
+  void Keep(const LoadedTable& loaded, BlockPlace place, std::string_view pages,
+            uint64_t pages_offset);
 
   const Table* table_;
   std::string_view key_;
   uint64_t hash_;
   SequenceNumber sequence_;
   State state_ = State::kStart;
-  bool fetched_ = false;
-  uint32_t block_index_ = 0;
+  bool wants_block_ = false;  // Run shall read the block, not the index
+  bool fetched_ = false;      // pin_ is the block
+  uint64_t block_offset_ = 0;
   BlockPin pin_;
   Entry entry_;
   Status status_;

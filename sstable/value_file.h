@@ -131,6 +131,8 @@ class ValueGet final : public BlockFetch {
   void RunNow() override;
 
  private:
+  Status Keep(StatusOr<BlockBuffer> value);
+
   const ValueFile* file_;
   ValueReference reference_;
   State state_ = State::kStart;

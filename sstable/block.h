@@ -1,0 +1,116 @@
+// Reading data blocks (drawn in block_builder.h). Nothing here trusts the bytes: a block that does
+// not parse is told apart from one that lacks the key, whatever its checksum said.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/coding.h"
+#include "base/entry.h"
+
+namespace varve::sstable {
+
+namespace internal {
+
+struct DecodedEntry {
+  uint32_t shared;
+  uint32_t unshared;
+  uint32_t value_bytes;
+  EntryKind kind;
+  SequenceNumber sequence;
+  const char* suffix;  // `unshared` bytes of the key, then the value
+};
+
+// Decodes the entry at `p`. Returns where the next one starts, or nullptr if it runs past `end` or
+// has an unknown kind.
+inline const char* DecodeEntry(const char* p, const char* end, SequenceNumber base,
+                               DecodedEntry* entry) {
+  uint64_t shared, unshared, value_bytes, sequence;
+  if (end - p >= 4 && (LoadU32(p) & 0x80808080) == 0) {
+    shared = static_cast<uint8_t>(p[0]);
+    unshared = static_cast<uint8_t>(p[1]);
+    value_bytes = static_cast<uint8_t>(p[2]);
+    sequence = static_cast<uint8_t>(p[3]);
+    p += 4;
+  } else if ((p = LoadVarint(p, end, &shared)) == nullptr ||
+             (p = LoadVarint(p, end, &unshared)) == nullptr ||
+             (p = LoadVarint(p, end, &value_bytes)) == nullptr ||
+             (p = LoadVarint(p, end, &sequence)) == nullptr) {
+    return nullptr;
+  }
+  const uint64_t kind = value_bytes & 3;
+  value_bytes >>= 2;
+  const uint64_t left = static_cast<uint64_t>(end - p);
+  if (kind > 2 || shared > kKeyBytesMax || unshared > left || value_bytes > left - unshared) {
+    return nullptr;
+  }
+  entry->shared = static_cast<uint32_t>(shared);
+  entry->unshared = static_cast<uint32_t>(unshared);
+  entry->value_bytes = static_cast<uint32_t>(value_bytes);
+  entry->kind = static_cast<EntryKind>(kind);
+  entry->sequence = base + ((sequence >> 1) ^ (0 - (sequence & 1)));
+  entry->suffix = p;
+  return p + unshared + value_bytes;
+}
+
+}  // namespace internal
+
+// The parts of a block. Views of the block's bytes.
+struct BlockParts {
+  const char* entries = nullptr;
+  const char* entries_end = nullptr;
+  const char* restarts = nullptr;  // u16 each
+  uint32_t restart_count = 0;
+  SequenceNumber base = 0;
+
+  // False if `block` is malformed.
+  bool Parse(std::string_view block);
+  const char* restart(uint32_t i) const { return entries + LoadU16(restarts + 2 * i); }
+};
+
+enum class BlockSearch : uint8_t { kFound, kAbsent, kMalformed };
+
+// Finds the newest version of `key` not newer than `sequence`. The found entry's value lies in the
+// block; its key is `key`. Allocates nothing.
+BlockSearch FindInBlock(std::string_view block, std::string_view key, SequenceNumber sequence,
+                        Entry* entry);
+
+// A position in a block. The block must stay where it is. Malformed entries end the movement, with
+// malformed() true.
+class BlockCursor {
+ public:
+  // Returns false if the block is malformed. The cursor is not valid before a movement.
+  bool Reset(std::string_view block);
+
+  bool valid() const { return valid_; }
+  bool malformed() const { return malformed_; }
+  // The key is the cursor's own and changes with the next movement.
+  const Entry& entry() const { return entry_; }
+
+  void SeekToFirst();
+  void SeekToLast();
+  // The first entry at or after (key, sequence).
+  void Seek(std::string_view key, SequenceNumber sequence);
+  void Next();
+  void Prev();
+
+ private:
+  // Goes to restart `i` and reads its entry.
+  void ReadRestart(uint32_t i);
+  // Reads the entry at next_.
+  void Read();
+  void Malformed();
+
+  BlockParts parts_;
+  const char* current_ = nullptr;  // the entry that entry_ is of
+  const char* next_ = nullptr;
+  uint32_t restart_ = 0;  // current_ lies at or behind this restart, and before the next
+  bool valid_ = false;
+  bool malformed_ = false;
+  std::vector<char> key_;
+  size_t key_bytes_ = 0;
+  Entry entry_;
+};
+
+}  // namespace varve::sstable

@@ -1,0 +1,110 @@
+#include "sstable/block_builder.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "base/coding.h"
+
+namespace varve::sstable {
+
+size_t SharedBytes(std::string_view a, std::string_view b) {
+  const size_t bound = std::min(a.size(), b.size());
+  size_t i = 0;
+  for (; i + 8 <= bound; i += 8) {
+    const uint64_t difference = LoadU64(a.data() + i) ^ LoadU64(b.data() + i);
+    if (difference != 0) return i + static_cast<size_t>(__builtin_ctzll(difference)) / 8;
+  }
+  while (i < bound && a[i] == b[i]) ++i;
+  return i;
+}
+
+size_t BlockBuilder::CostOf(size_t position, uint32_t shared, size_t key_bytes, size_t value_bytes,
+                            EntryKind kind, SequenceNumber sequence) const {
+  const bool restart = position % restart_interval_ == 0;
+  if (restart) shared = 0;
+  const SequenceNumber base = position == 0 ? sequence : entries_[0].sequence;
+  return VarintBytes(shared) + VarintBytes(key_bytes - shared) +
+         VarintBytes(value_bytes * 4 + static_cast<uint64_t>(kind)) +
+         VarintBytes(ZigZag(sequence - base)) + (key_bytes - shared) + value_bytes +
+         (restart ? sizeof(uint16_t) : 0);
+}
+
+size_t BlockBuilder::EncodedBytesWith(const Entry& entry) const {
+  const uint32_t shared = empty() ? 0 : static_cast<uint32_t>(SharedBytes(last().key, entry.key));
+  return encoded_bytes_ +
+         CostOf(count(), shared, entry.key.size(), entry.value.size(), entry.kind, entry.sequence);
+}
+
+void BlockBuilder::Add(const Entry& entry) {
+  const uint32_t shared = empty() ? 0 : static_cast<uint32_t>(SharedBytes(last().key, entry.key));
+  encoded_bytes_ +=
+      CostOf(count(), shared, entry.key.size(), entry.value.size(), entry.kind, entry.sequence);
+  entries_.push_back({bytes_.size(), static_cast<uint32_t>(entry.key.size()),
+                      static_cast<uint32_t>(entry.value.size()), shared, entry.kind,
+                      entry.sequence});
+  bytes_.append(entry.key);
+  bytes_.append(entry.value);
+}
+
+Entry BlockBuilder::entry(size_t i) const {
+  const Pending& pending = entries_[i];
+  const char* key = bytes_.data() + pending.offset;
+  return {{key, pending.key_bytes},
+          pending.sequence,
+          pending.kind,
+          {key + pending.key_bytes, pending.value_bytes}};
+}
+
+void BlockBuilder::Encode(size_t count, std::string& to) const {
+  const SequenceNumber base = entries_[0].sequence;
+  const size_t restarts = (count + restart_interval_ - 1) / restart_interval_;
+  size_t bytes = kBlockTailBytes + restarts * sizeof(uint16_t);
+  for (size_t i = 0; i < count; ++i) {
+    bytes += 4 * kVarint64BytesMax + entries_[i].key_bytes + entries_[i].value_bytes;
+  }
+  if (to.size() < bytes) to.resize(bytes);
+
+  std::vector<uint16_t> offsets;
+  offsets.reserve(restarts);
+  char* const start = to.data();
+  char* p = start;
+  for (size_t i = 0; i < count; ++i) {
+    const Pending& pending = entries_[i];
+    uint32_t shared = pending.shared;
+    if (i % restart_interval_ == 0) {
+      shared = 0;
+      offsets.push_back(static_cast<uint16_t>(p - start));
+    }
+    const uint32_t unshared = pending.key_bytes - shared;
+    p = StoreVarint(p, shared);
+    p = StoreVarint(p, unshared);
+    p = StoreVarint(p, uint64_t{pending.value_bytes} * 4 + static_cast<uint64_t>(pending.kind));
+    p = StoreVarint(p, ZigZag(pending.sequence - base));
+    const char* key = bytes_.data() + pending.offset;
+    std::memcpy(p, key + shared, unshared);
+    p += unshared;
+    std::memcpy(p, key + pending.key_bytes, pending.value_bytes);
+    p += pending.value_bytes;
+  }
+  std::memcpy(p, offsets.data(), offsets.size() * sizeof(uint16_t));
+  p += offsets.size() * sizeof(uint16_t);
+  StoreFixed<uint64_t>(p, base);
+  StoreFixed<uint16_t>(p + 8, static_cast<uint16_t>(offsets.size()));
+  to.resize(static_cast<size_t>(p + kBlockTailBytes - start));
+}
+
+void BlockBuilder::Drop(size_t count) {
+  const size_t cut = count == entries_.size() ? bytes_.size() : entries_[count].offset;
+  bytes_.erase(0, cut);
+  entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(count));
+  encoded_bytes_ = kBlockTailBytes;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    Pending& pending = entries_[i];
+    pending.offset -= cut;
+    encoded_bytes_ += CostOf(i, pending.shared, pending.key_bytes, pending.value_bytes,
+                             pending.kind, pending.sequence);
+  }
+}
+
+}  // namespace varve::sstable

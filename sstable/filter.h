@@ -1,0 +1,57 @@
+// A Bloom filter whose probes for one key all lie in one cache line (Putze, Sanders and Singler,
+// "Cache-, Hash- and Space-Efficient Bloom Filters", 2007): one memory access a lookup.
+//
+// A key's hash h = Hash(key) is used so: line = (h >> 32) * lines >> 32; then x = low 32 bits of h,
+// and for each probe: bit = x >> 23 (of the line's 512, counted from the lowest bit of its first
+// byte), x = x * 0x9e3779b9 mod 2^32.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace varve::sstable {
+
+inline constexpr size_t kFilterLineBytes = 64;
+
+// The probes a key that serve `bits_per_key` best.
+uint32_t FilterProbes(uint32_t bits_per_key);
+
+// The filter of all keys with these hashes: a whole number of lines, at least one.
+std::string BuildFilter(const std::vector<uint64_t>& hashes, uint32_t bits_per_key);
+
+// A filter in memory. An empty one lets everything through.
+class Filter {
+ public:
+  Filter() = default;
+  // Copies `bytes`, a whole number of lines.
+  Filter(std::string_view bytes, uint32_t probes);
+
+  bool MayContain(uint64_t hash) const {
+    if (lines_ == 0) return true;
+    const uint64_t* line =
+        data_.get() + ((hash >> 32) * lines_ >> 32) * (kFilterLineBytes / sizeof(uint64_t));
+    uint32_t x = static_cast<uint32_t>(hash);
+    for (uint32_t i = 0; i < probes_; ++i) {
+      const uint32_t bit = x >> 23;
+      if ((line[bit / 64] >> (bit % 64) & 1) == 0) return false;
+      x *= 0x9e3779b9;
+    }
+    return true;
+  }
+
+  size_t memory_bytes() const { return lines_ * kFilterLineBytes; }
+
+ private:
+  struct Free {
+    void operator()(uint64_t* data) const { std::free(data); }
+  };
+  std::unique_ptr<uint64_t[], Free> data_;
+  uint64_t lines_ = 0;
+  uint32_t probes_ = 0;
+};
+
+}  // namespace varve::sstable

@@ -1,0 +1,280 @@
+#include "sstable/table_builder.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/checksum.h"
+#include "base/coding.h"
+#include "sstable/block_builder.h"
+#include "sstable/compression.h"
+#include "sstable/file_writer.h"
+#include "sstable/filter.h"
+#include "sstable/format.h"
+#include "sstable/index.h"
+#include "sstable/value_file.h"
+
+namespace varve::sstable {
+
+namespace {
+
+// A rest of a page smaller than this is not worth a block of its own when blocks are compressed.
+constexpr size_t kRoomBytesMin = io::kPageBytes / 8;
+
+// Sample keys longer than this are left out: the info shall stay small.
+constexpr size_t kSampleKeyBytesMax = 256;
+
+}  // namespace
+
+class TableBuilder::Impl {
+ public:
+  Impl(std::shared_ptr<io::File> file, uint64_t file_number, const TableOptions& options,
+       BlockCache* cache)
+      : options_(options),
+        cache_(cache),
+        writer_(std::move(file), options.write_bytes, options.writes_in_flight_max),
+        compressor_(options.compression_level),
+        pending_(std::max<uint32_t>(options.restart_interval, 1)) {
+    info_.file_number = file_number;
+    info_.smallest_sequence = kSequenceMax;
+    raw_bytes_max_ =
+        std::clamp<size_t>(options.block_raw_bytes_max, io::kPageBytes, kBlockRawBytesMax);
+  }
+
+  void Add(const Entry& entry) {
+    if (!status_.ok() || !(status_ = Check(entry)).ok()) return;
+    Count(entry);
+    MakeRoom(entry);
+    pending_.Add(entry);
+    last_key_.assign(entry.key);
+    last_sequence_ = entry.sequence;
+  }
+
+  void KeepCached() { keep_cached_ = true; }
+
+  bool wants_flush() const { return writer_.wants_flush() || !status_.ok(); }
+
+  io::Task<Status> Flush() {
+    Status written = co_await writer_.Flush();
+    if (!status_.ok()) co_return status_;
+    co_return written;
+  }
+
+  io::Task<StatusOr<TableInfo>> Finish() {
+    if (status_.ok() && info_.entries == 0) {
+      status_ = FailedPrecondition("{}: a table needs an entry", writer_.path());
+    }
+    VARVE_CO_RETURN_IF_ERROR(status_);
+    while (!pending_.empty()) Cut();
+    WriteTail();
+    VARVE_CO_RETURN_IF_ERROR(co_await writer_.Finish());
+    co_return std::move(info_);
+  }
+
+  uint64_t EstimatedBytes() const {
+    const double pending_bytes = static_cast<double>(pending_.EncodedBytes()) * ratio_;
+    const uint64_t filter_bytes = hashes_.size() * options_.filter_bits_per_key / 8;
+    return io::PageCeiling(writer_.offset() + static_cast<uint64_t>(pending_bytes) + filter_bytes +
+                           index_.EstimatedBytes() + info_.smallest_key.size() + last_key_.size() +
+                           4 * kFooterBytes);
+  }
+  uint64_t entries() const { return info_.entries; }
+
+ private:
+  Status Check(const Entry& entry) const {
+    if (entry.key.size() > kKeyBytesMax || entry.value.size() > kValueBytesMax) {
+      return InvalidArgument("{}: entry with a key of {} bytes and a value of {} is too large",
+                             writer_.path(), entry.key.size(), entry.value.size());
+    }
+    if (info_.entries > 0 &&
+        CompareEntries(last_key_, last_sequence_, entry.key, entry.sequence) >= 0) {
+      return InvalidArgument("{}: entry {} does not come after the one before it", writer_.path(),
+                             info_.entries);
+    }
+    return absl::OkStatus();
+  }
+
+  // Updates the info and the filter's hashes.
+  void Count(const Entry& entry) {
+    const bool first = info_.entries == 0;
+    if (first) info_.smallest_key = entry.key;
+    if (options_.filter_bits_per_key > 0 && (first || entry.key != last_key_)) {
+      hashes_.push_back(Hash(entry.key));
+    }
+    ++info_.entries;
+    info_.smallest_sequence = std::min(info_.smallest_sequence, entry.sequence);
+    info_.largest_sequence = std::max(info_.largest_sequence, entry.sequence);
+    info_.key_bytes += entry.key.size();
+    info_.value_bytes += entry.value.size();
+    if (entry.kind == EntryKind::kDelete) ++info_.tombstones;
+    if (entry.kind == EntryKind::kPutReference) {
+      ValueReference reference;
+      if (!ValueReference::Parse(entry.value, &reference)) {
+        status_ = InvalidArgument("{}: entry {} has a malformed value reference", writer_.path(),
+                                  info_.entries - 1);
+        return;
+      }
+      ValueFileUse& use = uses_[reference.file_number];
+      use.file_number = reference.file_number;
+      ++use.values;
+      use.stored_bytes += reference.RecordBytes();
+    }
+  }
+
+  // What is left of the page that the next block starts on.
+  size_t Room() const { return io::kPageBytes - writer_.offset() % io::kPageBytes; }
+
+  // How large the pending block may grow, before compression, to fit the room as far as one can
+  // know.
+  size_t Limit() const {
+    const size_t room = Room() > kBlockTrailerBytes ? Room() - kBlockTrailerBytes : 0;
+    if (options_.compression_level == 0 || ratio_ > 0.95) return room;
+    return std::min(raw_bytes_max_, static_cast<size_t>(static_cast<double>(room) * 0.96 / ratio_));
+  }
+
+  // Cuts blocks until `entry` fits into the pending one, or that is empty.
+  void MakeRoom(const Entry& entry) {
+    while (!pending_.empty() && pending_.EncodedBytesWith(entry) > Limit()) Cut();
+    if (pending_.empty() && Room() < io::kPageBytes) {
+      const bool crumb = options_.compression_level != 0 && Room() < kRoomBytesMin;
+      if (crumb || pending_.EncodedBytesWith(entry) > Limit()) writer_.Pad(io::kPageBytes);
+    }
+  }
+
+  // Writes a block of as many pending entries as fit the room (at least one), or starts a new page.
+  void Cut() {
+    if (options_.compression_level != 0 && Room() < kRoomBytesMin) {
+      return writer_.Pad(io::kPageBytes);
+    }
+    size_t count = pending_.count();
+    for (;;) {
+      pending_.Encode(count, raw_);
+      const bool compressed = compressor_.Compress(raw_, packed_);
+      const std::string& payload = compressed ? packed_ : raw_;
+      const size_t stored_bytes = payload.size() + kBlockTrailerBytes;
+      if (stored_bytes <= Room() || (count == 1 && Room() == io::kPageBytes)) {
+        // Follow what the data compresses to, within about four blocks.
+        ratio_ += 0.25 *
+                  (static_cast<double>(payload.size()) / static_cast<double>(raw_.size()) - ratio_);
+        return Emit(count, payload, compressed ? BlockType::kZstd : BlockType::kRaw);
+      }
+      if (count == 1) return writer_.Pad(io::kPageBytes);
+      const size_t fitting = count * Room() / stored_bytes * 15 / 16;
+      count = std::clamp<size_t>(fitting, 1, count - 1);
+    }
+  }
+
+  void Emit(size_t count, std::string_view payload, BlockType type) {
+    const BlockPlace place = {writer_.offset(),
+                              static_cast<uint32_t>(payload.size() + kBlockTrailerBytes)};
+    trailer_.clear();
+    AppendU8(trailer_, static_cast<uint8_t>(type));
+    AppendU32(trailer_, static_cast<uint32_t>(raw_.size()));
+    block_.assign(payload);
+    block_ += trailer_;
+    AppendU64(block_, Checksum(block_, PlaceSeed(info_.file_number, place.offset)));
+    writer_.Append(block_);
+
+    const Entry previous = {block_last_key_, block_last_sequence_, EntryKind::kPut, {}};
+    const std::string_view bound =
+        index_.Add(place, index_.blocks() == 0 ? nullptr : &previous, pending_.entry(0));
+    Sample(bound, place.offset);
+    if (keep_cached_ && cache_ != nullptr) {
+      BlockBuffer buffer(raw_.size());
+      std::memcpy(buffer.data(), raw_.data(), raw_.size());
+      cache_->Insert(info_.file_number, place.offset, std::move(buffer));
+    }
+    const Entry last = pending_.entry(count - 1);
+    block_last_key_.assign(last.key);
+    block_last_sequence_ = last.sequence;
+    pending_.Drop(count);
+    if (pending_.empty()) keep_cached_ = false;
+  }
+
+  // Keeps every sample_stride_-th bound, and doubles the stride when that becomes too many.
+  void Sample(std::string_view bound, uint64_t offset) {
+    if (index_.blocks() % sample_stride_ != 0 || bound.empty() ||
+        bound.size() > kSampleKeyBytesMax) {
+      return;
+    }
+    // Versions of one key that span blocks: the first place stands for it.
+    if (!info_.samples.empty() && info_.samples.back().key == bound) return;
+    info_.samples.push_back({std::string(bound), offset});
+    if (info_.samples.size() == kSizeSamplesMax) {
+      for (size_t i = 0; i < kSizeSamplesMax / 2; ++i) {
+        if (i > 0) info_.samples[i] = std::move(info_.samples[2 * i]);
+      }
+      info_.samples.resize(kSizeSamplesMax / 2);
+      sample_stride_ *= 2;
+    }
+  }
+
+  Section WriteSection(std::string contents) {
+    const uint64_t offset = writer_.offset();
+    AppendU64(contents, Checksum(contents, PlaceSeed(info_.file_number, offset)));
+    writer_.Append(contents);
+    return {offset, contents.size()};
+  }
+
+  void WriteTail() {
+    info_.largest_key = last_key_;
+    info_.data_bytes = writer_.offset();
+    for (auto& [number, use] : uses_) info_.value_files.push_back(use);
+
+    Footer footer;
+    footer.file_number = info_.file_number;
+    footer.data_bytes = info_.data_bytes;
+    footer.blocks = index_.blocks();
+    footer.filter.offset = writer_.offset();
+    if (!hashes_.empty()) {
+      footer.filter_probes = FilterProbes(options_.filter_bits_per_key);
+      footer.filter = WriteSection(BuildFilter(hashes_, options_.filter_bits_per_key));
+    }
+    footer.index = WriteSection(index_.Finish());
+    std::string properties;
+    info_.AppendTo(properties);  // with 0 for the size of the file, which is not known yet
+    footer.properties = WriteSection(std::move(properties));
+    while (Room() < kFooterBytes) writer_.Pad(io::kPageBytes);
+    info_.file_bytes = io::PageCeiling(writer_.offset() + kFooterBytes);
+    footer.file_bytes = info_.file_bytes;
+    writer_.Append(std::string(info_.file_bytes - kFooterBytes - writer_.offset(), '\0'));
+    writer_.Append(footer.Encode());
+  }
+
+  const TableOptions options_;
+  BlockCache* const cache_;
+  size_t raw_bytes_max_;
+  FileWriter writer_;
+  Compressor compressor_;
+  BlockBuilder pending_;
+  IndexBuilder index_;
+  TableInfo info_;
+  Status status_;
+
+  double ratio_ = 0.5;  // of stored to raw bytes, lately
+  bool keep_cached_ = false;
+  std::string last_key_;
+  SequenceNumber last_sequence_ = 0;
+  std::string block_last_key_;  // of the last block written
+  SequenceNumber block_last_sequence_ = 0;
+  std::vector<uint64_t> hashes_;
+  std::map<uint64_t, ValueFileUse> uses_;
+  uint64_t sample_stride_ = 1;
+  std::string raw_, packed_, block_, trailer_;  // scratch
+};
+
+TableBuilder::TableBuilder(std::shared_ptr<io::File> file, uint64_t file_number,
+                           const TableOptions& options, BlockCache* cache)
+    : impl_(std::make_unique<Impl>(std::move(file), file_number, options, cache)) {}
+TableBuilder::~TableBuilder() = default;
+
+void TableBuilder::Add(const Entry& entry) { impl_->Add(entry); }
+void TableBuilder::KeepCached() { impl_->KeepCached(); }
+bool TableBuilder::wants_flush() const { return impl_->wants_flush(); }
+io::Task<Status> TableBuilder::Flush() { return impl_->Flush(); }
+io::Task<StatusOr<TableInfo>> TableBuilder::Finish() { return impl_->Finish(); }
+uint64_t TableBuilder::EstimatedBytes() const { return impl_->EstimatedBytes(); }
+uint64_t TableBuilder::entries() const { return impl_->entries(); }
+
+}  // namespace varve::sstable
