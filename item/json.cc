@@ -86,12 +86,8 @@ class Reader {
       VARVE_ASSIGN_OR_RETURN(const bool value, Boolean(json));
       builder_.Bool(value);
     } else if (type == "NULL") {
-      VARVE_ASSIGN_OR_RETURN(const bool value, Boolean(json));
-      if (!value) {
-        return ValidationError(
-            "One or more parameter values were invalid: Null attribute value types must have the "
-            "value of true");
-      }
+      // Of either value: false is taken for a null too.
+      VARVE_RETURN_IF_ERROR(Boolean(json).status());
       builder_.Null();
     } else if (type == "M") {
       if (depth >= kValueDepthMax) return NestedTooDeep();
@@ -127,22 +123,12 @@ class Reader {
     for (const dom::element element : array) {
       if (type == "SS") {
         VARVE_ASSIGN_OR_RETURN(const std::string_view text, Text(element));
-        if (text.empty()) {
-          return ValidationError(
-              "One or more parameter values were invalid: An string set may not have a empty "
-              "string as a member");
-        }
         builder_.String(text);
       } else if (type == "NS") {
         VARVE_ASSIGN_OR_RETURN(const Number number, NumberOf(element));
         builder_.Number(number);
       } else {
         VARVE_RETURN_IF_ERROR(Bytes(element));
-        if (bytes_.empty()) {
-          return ValidationError(
-              "One or more parameter values were invalid: Binary sets may not contain null or "
-              "empty values");
-        }
         builder_.Binary(bytes_);
       }
     }

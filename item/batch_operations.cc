@@ -1,0 +1,214 @@
+// BatchGetItem and BatchWriteItem.
+#include <absl/container/flat_hash_set.h>
+
+#include <algorithm>
+
+#include "item/capacity.h"
+#include "item/store_impl.h"
+
+namespace varve::item {
+namespace {
+
+constexpr size_t kBatchGetKeysMax = 100;
+constexpr size_t kBatchWriteRequestsMax = 25;
+
+Status DuplicateKeys() { return ValidationError("Provided list of item keys contains duplicates"); }
+
+// One key of BatchGetItem, in the order of the request.
+struct KeyToGet {
+  size_t table;  // which of the request's tables
+  size_t key;    // which of its keys
+};
+
+}  // namespace
+
+io::Task<StatusOr<BatchGetItemResponse>> StoreImpl::BatchGetItem(
+    const BatchGetItemRequest& request) {
+  const auto& tables = request.request_items;
+  if (tables.empty()) {
+    co_return ValidationError("The requestItems parameter is required for BatchGetItem");
+  }
+  std::vector<expression::Expressions> expressions;
+  size_t keys_total = 0;
+  for (const auto& [name, wanted] : tables) {
+    expression::Source source;
+    source.projection = wanted.projection_expression;
+    source.names =
+        wanted.expression_attribute_names ? &*wanted.expression_attribute_names : nullptr;
+    VARVE_ASSIGN_OR_CO_RETURN(expression::Expressions parsed, expression::Parse(source));
+    expressions.push_back(std::move(parsed));
+    absl::flat_hash_set<std::string> seen;
+    for (const Item& key : wanted.keys) {
+      if (!seen.insert(key.encoded()).second) co_return DuplicateKeys();
+    }
+    keys_total += wanted.keys.size();
+    if (keys_total > kBatchGetKeysMax) {
+      co_return ValidationError("Too many items requested for the BatchGetItem call");
+    }
+  }
+
+  std::vector<KeyToGet> gets;
+  std::vector<std::string> engine_keys;
+  for (size_t t = 0; t < tables.size(); ++t) {
+    VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(tables[t].first));
+    if (expressions[t].projection) {
+      VARVE_CO_RETURN_IF_ERROR(expressions[t].projection->CheckKeyPaths(table->key.schema()));
+    }
+    const std::vector<Item>& keys = tables[t].second.keys;
+    for (size_t k = 0; k < keys.size(); ++k) {
+      VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, keys[k]));
+      gets.push_back({t, k});
+      engine_keys.push_back(EngineKey(table->key_space, table->key, keys[k]));
+    }
+  }
+  const std::vector<std::string_view> key_views(engine_keys.begin(), engine_keys.end());
+  std::vector<std::optional<engine::PinnedValue>> values;
+  VARVE_CO_RETURN_IF_ERROR(co_await db_.MultiGetAsync(key_views, &values));
+
+  BatchGetItemResponse response;
+  std::vector<double> units(tables.size(), 0);
+  std::vector<size_t> unprocessed(tables.size(), SIZE_MAX);  // place in unprocessed_keys
+  for (const auto& table : tables) response.responses.emplace_back(table.first, ItemList());
+  size_t bytes = 0;
+  for (size_t i = 0; i < gets.size(); ++i) {
+    const auto [t, k] = gets[i];
+    const KeysAndAttributes& wanted = tables[t].second;
+    size_t item_bytes = 0;
+    if (values[i]) {
+      const ItemView item(values[i]->view());
+      item_bytes = item.size_bytes();
+      if (bytes + item_bytes > options_.batch_get_bytes_max) {
+        auto& left = response.unprocessed_keys;
+        if (unprocessed[t] == SIZE_MAX) {
+          unprocessed[t] = left.size();
+          left.emplace_back(tables[t].first, wanted);
+          left.back().second.keys.clear();
+        }
+        left[unprocessed[t]].second.keys.push_back(wanted.keys[k]);
+        continue;
+      }
+      bytes += item_bytes;
+      ItemList& items = response.responses[t].second;
+      if (expressions[t].projection) {
+        items.Append(expressions[t].projection->Apply(item));
+      } else {
+        items.Append(item);
+      }
+    }
+    units[t] += ReadUnits(item_bytes, wanted.consistent_read.value_or(false));
+  }
+  for (size_t t = 0; t < tables.size(); ++t) {
+    if (auto capacity = Capacity(request.return_consumed_capacity, tables[t].first, units[t])) {
+      response.consumed_capacity.push_back(*std::move(capacity));
+    }
+  }
+  co_return response;
+}
+
+namespace {
+
+// One write of BatchWriteItem.
+struct KeyToWrite {
+  std::string key;
+  size_t table;
+  const Item* item;  // nullptr deletes
+};
+
+// In a batch, an item whose key attributes are missing or of another type is like a wrong key.
+Status CheckBatchItemKey(const TableKey& table_key, const ItemView& item) {
+  return CheckKey(table_key, KeyOfItem(table_key, item));
+}
+
+Status CheckWrites(const BatchWriteItemRequest& request) {
+  if (request.request_items.empty()) {
+    return ValidationError("The requestItems parameter is required for BatchWriteItem");
+  }
+  size_t writes_total = 0;
+  for (const auto& [name, writes] : request.request_items) {
+    for (const WriteRequest& write : writes) {
+      if (write.put_item.has_value() == write.delete_key.has_value()) {
+        return ValidationError(
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of "
+            "the supported datatypes");
+      }
+      if (write.put_item && write.put_item->view().size_bytes() > kItemSizeBytesMax) {
+        return ValidationError("Item size has exceeded the maximum allowed size");
+      }
+    }
+    writes_total += writes.size();
+    if (writes_total > kBatchWriteRequestsMax) {
+      return ValidationError("Too many items requested for the BatchWriteItem call");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+io::Task<StatusOr<BatchWriteItemResponse>> StoreImpl::BatchWriteItem(
+    const BatchWriteItemRequest& request) {
+  VARVE_CO_RETURN_IF_ERROR(CheckWrites(request));
+  const auto& tables = request.request_items;
+  std::vector<TablePointer> held;  // as long as the writes are under way
+  std::vector<KeyToWrite> writes;
+  absl::flat_hash_set<std::string> seen;
+  for (size_t t = 0; t < tables.size(); ++t) {
+    VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(tables[t].first));
+    held.push_back(table);
+    for (const WriteRequest& write : tables[t].second) {
+      if (write.put_item) {
+        VARVE_CO_RETURN_IF_ERROR(CheckBatchItemKey(table->key, *write.put_item));
+      } else {
+        VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, *write.delete_key));
+      }
+      const Item* const item = write.put_item ? &*write.put_item : nullptr;
+      const ItemView keyed = item != nullptr ? item->view() : write.delete_key->view();
+      writes.push_back({EngineKey(table->key_space, table->key, keyed), t, item});
+      if (!seen.insert(writes.back().key).second) co_return DuplicateKeys();
+    }
+  }
+
+  // All locks in one order, so that two batches can't wait for each other.
+  std::vector<uint64_t> hashes;
+  for (const KeyToWrite& write : writes) hashes.push_back(KeyLocks::HashOf(write.key));
+  std::sort(hashes.begin(), hashes.end());
+  hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
+  std::vector<KeyLocks::Guard> locks;
+  locks.reserve(hashes.size());
+  for (const uint64_t hash : hashes) {
+    KeyLocks::Guard lock = co_await locks_.Lock(hash);
+    locks.push_back(std::move(lock));
+  }
+
+  std::vector<double> units(tables.size(), 0);
+  if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+    std::vector<std::string_view> keys;
+    for (const KeyToWrite& write : writes) keys.push_back(write.key);
+    std::vector<std::optional<engine::PinnedValue>> old_items;
+    VARVE_CO_RETURN_IF_ERROR(co_await db_.MultiGetAsync(keys, &old_items));
+    for (size_t i = 0; i < writes.size(); ++i) {
+      const size_t old_bytes = old_items[i] ? ItemView(old_items[i]->view()).size_bytes() : 0;
+      const size_t new_bytes = writes[i].item != nullptr ? writes[i].item->view().size_bytes() : 0;
+      units[writes[i].table] += WriteUnits(std::max(old_bytes, new_bytes));
+    }
+  }
+  engine::WriteBatch batch;
+  for (const KeyToWrite& write : writes) {
+    if (write.item != nullptr) {
+      batch.Put(write.key, write.item->encoded());
+    } else {
+      batch.Delete(write.key);
+    }
+  }
+  VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
+
+  BatchWriteItemResponse response;
+  for (size_t t = 0; t < tables.size(); ++t) {
+    if (auto capacity = Capacity(request.return_consumed_capacity, tables[t].first, units[t])) {
+      response.consumed_capacity.push_back(*std::move(capacity));
+    }
+  }
+  co_return response;
+}
+
+}  // namespace varve::item

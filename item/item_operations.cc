@@ -1,0 +1,228 @@
+// GetItem, PutItem, DeleteItem, UpdateItem.
+#include <algorithm>
+
+#include "item/capacity.h"
+#include "item/store_impl.h"
+
+namespace varve::item {
+namespace {
+
+using expression::Expressions;
+
+expression::Source SourceOf(expression::Operation operation,
+                            const ExpressionParameters& parameters) {
+  expression::Source source;
+  source.operation = operation;
+  source.names = parameters.names ? &*parameters.names : nullptr;
+  source.values = parameters.values ? &*parameters.values : nullptr;
+  source.invalid_value = parameters.invalid_value;
+  return source;
+}
+
+// Of PutItem and DeleteItem, which know the old item only.
+Status CheckReturnValues(ReturnValues values) {
+  if (values == ReturnValues::kNone || values == ReturnValues::kAllOld) return absl::OkStatus();
+  return ValidationError("ReturnValues can only be ALL_OLD or NONE");
+}
+
+// The item as it stands before a write: empty if there is none, as conditions want it.
+struct OldItem {
+  engine::PinnedValue bytes;
+  bool exists = false;
+
+  ItemView view() const { return exists ? ItemView(bytes.view()) : ItemView(); }
+  size_t size_bytes() const { return exists ? view().size_bytes() : 0; }
+};
+
+Status CheckCondition(const std::optional<expression::Condition>& condition, const OldItem& old,
+                      bool return_old) {
+  if (!condition || condition->Matches(old.view())) return absl::OkStatus();
+  if (return_old && old.exists) return ConditionalCheckFailed(old.view());
+  return ConditionalCheckFailed();
+}
+
+}  // namespace
+
+io::Task<StatusOr<GetItemResponse>> StoreImpl::GetItem(const GetItemRequest& request) {
+  expression::Source source =
+      SourceOf(expression::Operation::kGetItem, request.expression_parameters);
+  source.projection = request.projection_expression;
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
+  VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
+  if (expressions.projection) {
+    VARVE_CO_RETURN_IF_ERROR(expressions.projection->CheckKeyPaths(table->key.schema()));
+  }
+
+  const std::string key = EngineKey(table->key_space, table->key, request.key);
+  engine::PinnedValue value;
+  VARVE_ASSIGN_OR_CO_RETURN(const bool found, co_await Read(key, &value));
+  GetItemResponse response;
+  size_t item_bytes = 0;
+  if (found) {
+    const ItemView item(value.view());
+    if (expressions.projection) {
+      response.item = expressions.projection->Apply(item);
+    } else {
+      response.item.emplace(item);
+    }
+    if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+      item_bytes = item.size_bytes();
+    }
+  }
+  response.consumed_capacity = Capacity(request.return_consumed_capacity, request.table_name,
+                                        ReadUnits(item_bytes, request.consistent_read));
+  co_return response;
+}
+
+io::Task<StatusOr<PutItemResponse>> StoreImpl::PutItem(const PutItemRequest& request) {
+  VARVE_CO_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
+  const size_t item_bytes = request.item.view().size_bytes();
+  if (item_bytes > kItemSizeBytesMax) {
+    co_return ValidationError("Item size has exceeded the maximum allowed size");
+  }
+  expression::Source source =
+      SourceOf(expression::Operation::kPutItem, request.expression_parameters);
+  source.condition = request.condition_expression;
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
+  VARVE_CO_RETURN_IF_ERROR(CheckItemKey(table->key, request.item));
+  if (expressions.condition) {
+    VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(table->key.schema()));
+  }
+
+  const std::string key = EngineKey(table->key_space, table->key, request.item);
+  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(key));
+  OldItem old;
+  if (expressions.condition || request.return_values == ReturnValues::kAllOld ||
+      request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+    VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(key, &old.bytes));
+  }
+  VARVE_CO_RETURN_IF_ERROR(
+      CheckCondition(expressions.condition, old, request.return_old_on_condition_check_failure));
+  engine::WriteBatch batch;
+  batch.Put(key, request.item.encoded());
+  VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
+
+  PutItemResponse response;
+  if (old.exists && request.return_values == ReturnValues::kAllOld) {
+    response.attributes.emplace(old.view());
+  }
+  response.consumed_capacity = Capacity(request.return_consumed_capacity, request.table_name,
+                                        WriteUnits(std::max(item_bytes, old.size_bytes())));
+  co_return response;
+}
+
+io::Task<StatusOr<DeleteItemResponse>> StoreImpl::DeleteItem(const DeleteItemRequest& request) {
+  VARVE_CO_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
+  expression::Source source =
+      SourceOf(expression::Operation::kDeleteItem, request.expression_parameters);
+  source.condition = request.condition_expression;
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
+  VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
+  if (expressions.condition) {
+    VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(table->key.schema()));
+  }
+
+  const std::string key = EngineKey(table->key_space, table->key, request.key);
+  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(key));
+  OldItem old;
+  if (expressions.condition || request.return_values == ReturnValues::kAllOld ||
+      request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+    VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(key, &old.bytes));
+  }
+  VARVE_CO_RETURN_IF_ERROR(
+      CheckCondition(expressions.condition, old, request.return_old_on_condition_check_failure));
+  engine::WriteBatch batch;
+  batch.Delete(key);
+  VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
+
+  DeleteItemResponse response;
+  if (old.exists && request.return_values == ReturnValues::kAllOld) {
+    response.attributes.emplace(old.view());
+  }
+  response.consumed_capacity =
+      Capacity(request.return_consumed_capacity, request.table_name, WriteUnits(old.size_bytes()));
+  co_return response;
+}
+
+namespace {
+
+// Attributes of UpdateItem's response. An update that leaves nothing to return returns nothing.
+std::optional<Item> ReturnedAttributes(const UpdateItemRequest& request,
+                                       const std::optional<expression::Update>& update,
+                                       const OldItem& old, const std::optional<Item>& new_item) {
+  std::optional<Item> attributes;
+  switch (request.return_values) {
+    case ReturnValues::kNone:
+      return std::nullopt;
+    case ReturnValues::kAllOld:
+      if (old.exists) attributes.emplace(old.view());
+      return attributes;
+    case ReturnValues::kAllNew:
+      return new_item;
+    case ReturnValues::kUpdatedOld:
+      if (old.exists && update) attributes = update->Touched(old.view());
+      break;
+    case ReturnValues::kUpdatedNew:
+      if (new_item && update) attributes = update->Touched(new_item->view());
+      break;
+  }
+  if (attributes && attributes->view().empty()) attributes.reset();
+  return attributes;
+}
+
+}  // namespace
+
+io::Task<StatusOr<UpdateItemResponse>> StoreImpl::UpdateItem(const UpdateItemRequest& request) {
+  expression::Source source =
+      SourceOf(expression::Operation::kUpdateItem, request.expression_parameters);
+  source.update = request.update_expression;
+  source.condition = request.condition_expression;
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  const std::optional<expression::Update>& update = expressions.update;
+  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
+  VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
+  const expression::KeySchema schema = table->key.schema();
+  if (update) VARVE_CO_RETURN_IF_ERROR(update->CheckKeys(schema));
+  if (expressions.condition) {
+    VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(schema));
+  }
+
+  const std::string key = EngineKey(table->key_space, table->key, request.key);
+  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(key));
+  OldItem old;
+  VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(key, &old.bytes));
+  VARVE_CO_RETURN_IF_ERROR(
+      CheckCondition(expressions.condition, old, request.return_old_on_condition_check_failure));
+
+  const ItemView base = old.exists ? old.view() : request.key.view();
+  std::optional<Item> new_item;
+  if (update) {
+    VARVE_ASSIGN_OR_CO_RETURN(new_item, update->Apply(base));
+  } else {
+    new_item.emplace(base);
+  }
+  const size_t item_bytes = new_item->view().size_bytes();
+  if (item_bytes > kItemSizeBytesMax) {
+    co_return ValidationError("Item size to update has exceeded the maximum allowed size");
+  }
+  // What only takes away from an item that is not there does not make one; an update of nothing
+  // does.
+  if (!old.exists && update && *new_item == request.key) new_item.reset();
+  if (new_item && !(old.exists && new_item->view() == base)) {
+    engine::WriteBatch batch;
+    batch.Put(key, new_item->encoded());
+    VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
+  }
+
+  UpdateItemResponse response;
+  response.attributes = ReturnedAttributes(request, update, old, new_item);
+  response.consumed_capacity =
+      Capacity(request.return_consumed_capacity, request.table_name,
+               WriteUnits(std::max(new_item ? item_bytes : 0, old.size_bytes())));
+  co_return response;
+}
+
+}  // namespace varve::item

@@ -1,0 +1,277 @@
+// CreateTable, DescribeTable, ListTables, UpdateTable, DeleteTable.
+#include <algorithm>
+
+#include "item/store_impl.h"
+
+namespace varve::item {
+namespace {
+
+constexpr int64_t kThroughputMax = 1'000'000'000'000;
+constexpr int64_t kListTablesLimit = 100;
+
+// How much of a table DescribeTable looks at to tell its size; a larger one is estimated from that.
+constexpr uint64_t kMeasuredItemsMax = 2000;
+constexpr uint64_t kMeasuredBytesMax = uint64_t{1} << 20;
+
+Status CheckThroughput(const ProvisionedThroughput& throughput) {
+  if (throughput.read_capacity_units > kThroughputMax) {
+    return ValidationError("Given value {} for ReadCapacityUnits is out of bounds",
+                           throughput.read_capacity_units);
+  }
+  if (throughput.write_capacity_units > kThroughputMax) {
+    return ValidationError("Given value {} for WriteCapacityUnits is out of bounds",
+                           throughput.write_capacity_units);
+  }
+  return absl::OkStatus();
+}
+
+template <typename Range, typename Name>
+std::string Joined(const Range& range, Name name) {
+  std::string joined;
+  for (const auto& element : range) {
+    if (!joined.empty()) joined += ", ";
+    joined += name(element);
+  }
+  return joined;
+}
+
+Status CheckCapacityMode(const CreateTableRequest& request) {
+  if (request.billing_mode == BillingMode::kPayPerRequest) {
+    if (!request.provisioned_throughput) return absl::OkStatus();
+    return ValidationError(
+        "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+        "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+  }
+  if (!request.provisioned_throughput) {
+    return ValidationError(
+        "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must "
+        "both be specified when BillingMode is PROVISIONED");
+  }
+  return CheckThroughput(*request.provisioned_throughput);
+}
+
+Status CheckKeySchema(const CreateTableRequest& request) {
+  const std::vector<KeySchemaElement>& keys = request.key_schema;
+  const std::vector<AttributeDefinition>& definitions = request.attribute_definitions;
+  if (keys.empty() || keys.size() > 2) {
+    return ValidationError("Invalid KeySchema: it must have 1 or 2 elements");
+  }
+  if (keys.size() > definitions.size()) {
+    return ValidationError("Invalid KeySchema: Some index key attribute have no definition");
+  }
+  const auto is_defined = [&](const KeySchemaElement& key) {
+    return std::any_of(definitions.begin(), definitions.end(), [&](const AttributeDefinition& d) {
+      return d.attribute_name == key.attribute_name;
+    });
+  };
+  if (!std::all_of(keys.begin(), keys.end(), is_defined)) {
+    const auto name = [](const auto& element) { return element.attribute_name; };
+    return ValidationError(
+        "One or more parameter values were invalid: Some index key attributes are not defined in "
+        "AttributeDefinitions. Keys: [{}], AttributeDefinitions: [{}]",
+        Joined(keys, name), Joined(definitions, name));
+  }
+  if (keys.size() == 2 && keys[0].attribute_name == keys[1].attribute_name) {
+    return ValidationError(
+        "Both the Hash Key and the Range Key element in the KeySchema have the same name");
+  }
+  if (keys[0].key_type != KeyType::kHash) {
+    return ValidationError("Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
+  }
+  if (keys.size() == 2 && keys[1].key_type != KeyType::kRange) {
+    return ValidationError(
+        "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type");
+  }
+  if (keys.size() != definitions.size()) {
+    return ValidationError(
+        "One or more parameter values were invalid: Number of attributes in KeySchema does not "
+        "exactly match number of attributes defined in AttributeDefinitions");
+  }
+  return absl::OkStatus();
+}
+
+std::string MakeUuid(io::Io& io) {
+  const uint64_t high = io.RandomU64(), low = io.RandomU64();
+  // Version 4, variant 1 (RFC 4122).
+  return fmt::format("{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff,
+                     high & 0xfff, 0x8000 | ((low >> 48) & 0x3fff), low & 0xffffffffffff);
+}
+
+// Applies what UpdateTable asks for to the table's description.
+Status ApplyUpdate(const UpdateTableRequest& request, uint64_t now_ms, TableDescription& table) {
+  const BillingMode mode = request.billing_mode.value_or(table.billing_mode);
+  if (request.provisioned_throughput && mode == BillingMode::kPayPerRequest) {
+    return ValidationError(
+        "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+        "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+  }
+  if (request.provisioned_throughput) {
+    const ProvisionedThroughput& wanted = *request.provisioned_throughput;
+    ProvisionedThroughput& current = table.provisioned_throughput;
+    if (wanted.read_capacity_units == current.read_capacity_units &&
+        wanted.write_capacity_units == current.write_capacity_units && mode == table.billing_mode) {
+      return ValidationError(
+          "The provisioned throughput for the table will not change. The requested value equals "
+          "the "
+          "current value. Current ReadCapacityUnits provisioned for the table: {}. Requested "
+          "ReadCapacityUnits: {}. Current WriteCapacityUnits provisioned for the table: {}. "
+          "Requested WriteCapacityUnits: {}. Refer to the Amazon DynamoDB Developer Guide for "
+          "current limits and how to request higher limits.",
+          current.read_capacity_units, wanted.read_capacity_units, current.write_capacity_units,
+          wanted.write_capacity_units);
+    }
+    if (wanted.read_capacity_units > current.read_capacity_units ||
+        wanted.write_capacity_units > current.write_capacity_units) {
+      table.last_increase_ms = now_ms;
+    }
+    if (wanted.read_capacity_units < current.read_capacity_units ||
+        wanted.write_capacity_units < current.write_capacity_units) {
+      table.last_decrease_ms = now_ms;
+      ++table.number_of_decreases_today;
+    }
+    current = wanted;
+  }
+  if (request.billing_mode && mode != table.billing_mode) {
+    table.billing_mode = mode;
+    table.has_billing_mode_summary = true;
+    if (mode == BillingMode::kPayPerRequest) {
+      table.provisioned_throughput = {};
+      table.last_update_to_pay_per_request_ms = now_ms;
+    }
+  }
+  if (request.table_class) table.table_class = request.table_class;
+  if (request.deletion_protection_enabled) {
+    table.deletion_protection_enabled = *request.deletion_protection_enabled;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+io::Task<StatusOr<CreateTableResponse>> StoreImpl::CreateTable(const CreateTableRequest& request) {
+  VARVE_CO_RETURN_IF_ERROR(CheckCapacityMode(request));
+  VARVE_CO_RETURN_IF_ERROR(CheckKeySchema(request));
+
+  TableDescription description;
+  description.table_name = request.table_name;
+  description.table_id = MakeUuid(io_);
+  description.attribute_definitions = request.attribute_definitions;
+  description.key_schema = request.key_schema;
+  description.creation_time_ms = io_.WallMs();
+  description.billing_mode = request.billing_mode.value_or(BillingMode::kProvisioned);
+  if (description.billing_mode == BillingMode::kPayPerRequest) {
+    description.has_billing_mode_summary = true;
+    description.last_update_to_pay_per_request_ms = description.creation_time_ms;
+  } else {
+    description.provisioned_throughput = *request.provisioned_throughput;
+  }
+  description.deletion_protection_enabled = request.deletion_protection_enabled;
+  description.table_class = request.table_class;
+
+  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
+                            co_await catalogue_->Create(std::move(description)));
+  CreateTableResponse response;
+  response.table_description = table->description;
+  response.table_description.table_arn = ArnOf(request.table_name);
+  co_return response;
+}
+
+io::Task<StatusOr<DescribeTableResponse>> StoreImpl::DescribeTable(
+    const DescribeTableRequest& request) {
+  const TablePointer table = catalogue_->Find(request.table_name);
+  if (table == nullptr) co_return TableNotFound(request.table_name);
+  DescribeTableResponse response;
+  VARVE_CO_RETURN_IF_ERROR(co_await Complete(*table, &response.table));
+  co_return response;
+}
+
+io::Task<StatusOr<ListTablesResponse>> StoreImpl::ListTables(const ListTablesRequest& request) {
+  const size_t limit = static_cast<size_t>(request.limit.value_or(kListTablesLimit));
+  ListTablesResponse response;
+  response.table_names =
+      catalogue_->NamesAfter(request.exclusive_start_table_name.value_or(""), limit + 1);
+  if (response.table_names.size() > limit) {
+    response.table_names.resize(limit);
+    if (limit > 0) response.last_evaluated_table_name = response.table_names.back();
+  }
+  co_return response;
+}
+
+io::Task<StatusOr<UpdateTableResponse>> StoreImpl::UpdateTable(const UpdateTableRequest& request) {
+  if (!request.billing_mode && !request.provisioned_throughput && !request.table_class &&
+      !request.deletion_protection_enabled) {
+    co_return ValidationError(
+        "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
+        "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required");
+  }
+  if (request.billing_mode == BillingMode::kProvisioned && !request.provisioned_throughput) {
+    co_return ValidationError(
+        "One or more parameter values were invalid: ProvisionedThroughput must be specified when "
+        "BillingMode is PROVISIONED");
+  }
+  if (request.provisioned_throughput) {
+    VARVE_CO_RETURN_IF_ERROR(CheckThroughput(*request.provisioned_throughput));
+  }
+  const uint64_t now_ms = io_.WallMs();
+  Catalogue::Change change = [&request, now_ms](TableDescription& description) {
+    return ApplyUpdate(request, now_ms, description);
+  };
+  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
+                            co_await catalogue_->Update(request.table_name, std::move(change)));
+  UpdateTableResponse response;
+  VARVE_CO_RETURN_IF_ERROR(co_await Complete(*table, &response.table_description));
+  co_return response;
+}
+
+io::Task<StatusOr<DeleteTableResponse>> StoreImpl::DeleteTable(const DeleteTableRequest& request) {
+  Catalogue::Check check = [](const TableDescription& description) -> Status {
+    if (!description.deletion_protection_enabled) return absl::OkStatus();
+    return ValidationError(
+        "Resource cannot be deleted as it is currently protected against deletion. Disable "
+        "deletion "
+        "protection first.");
+  };
+  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
+                            co_await catalogue_->Delete(request.table_name, std::move(check)));
+  DeleteTableResponse response;
+  response.table_description = table->description;
+  response.table_description.table_arn = ArnOf(request.table_name);
+  response.table_description.table_status = TableStatus::kDeleting;
+  co_return response;
+}
+
+io::Task<Status> StoreImpl::Complete(const Table& table, TableDescription* description) {
+  *description = table.description;
+  description->table_arn = ArnOf(table.description.table_name);
+
+  const KeyBounds bounds = KeySpaceBounds(table.key_space);
+  engine::IteratorOptions options;
+  options.lower_bound = bounds.begin;
+  options.upper_bound = bounds.end;
+  options.fill_cache = false;
+  const std::unique_ptr<engine::Iterator> iterator = db_.NewIterator(options);
+  co_await iterator->SeekToFirstAsync();
+  uint64_t items = 0, item_bytes = 0;
+  std::string last_key;
+  while (iterator->Valid() && items < kMeasuredItemsMax && item_bytes < kMeasuredBytesMax) {
+    ++items;
+    item_bytes += ItemView(iterator->value()).size_bytes();
+    last_key = iterator->key();
+    co_await iterator->NextAsync();
+  }
+  VARVE_CO_RETURN_IF_ERROR(iterator->status());
+  description->item_count = items;
+  description->table_size_bytes = item_bytes;
+  if (!iterator->Valid()) co_return absl::OkStatus();
+
+  // Items lie in the order of a hash, so the first ones are a fair sample of all.
+  const uint64_t sample = db_.ApproximateBytes(bounds.begin, last_key);
+  const uint64_t whole = db_.ApproximateBytes(bounds.begin, bounds.end);
+  if (sample == 0 || whole <= sample) co_return absl::OkStatus();
+  const double scale = static_cast<double>(whole) / static_cast<double>(sample);
+  description->item_count = static_cast<uint64_t>(static_cast<double>(items) * scale);
+  description->table_size_bytes = static_cast<uint64_t>(static_cast<double>(item_bytes) * scale);
+  co_return absl::OkStatus();
+}
+
+}  // namespace varve::item
