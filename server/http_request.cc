@@ -42,7 +42,8 @@ class RequestParser::Impl final : public http::basic_parser<true> {
   void on_request_impl(http::verb method, beast::string_view, beast::string_view target, int,
                        error_code&) override {
     HttpRequest& request = *owner_->request_;
-    request.is_get = method == http::verb::get;
+    request.is_head = method == http::verb::head;
+    request.is_get = request.is_head || method == http::verb::get;
     request.is_post = method == http::verb::post;
     const std::string_view path = View(target);
     request.path.assign(path.substr(0, path.find('?')));

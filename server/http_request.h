@@ -47,7 +47,8 @@ struct HttpLimits {
 
 // One request. Reused from request to request, so that its strings keep their memory.
 struct HttpRequest {
-  bool is_get = false;
+  bool is_get = false;   // GET or HEAD
+  bool is_head = false;  // the answer has no body
   bool is_post = false;
   std::string path;          // without the query
   std::string target;        // X-Amz-Target
@@ -55,7 +56,7 @@ struct HttpRequest {
   std::string body;
 
   void Clear() {
-    is_get = is_post = false;
+    is_get = is_head = is_post = false;
     path.clear();
     target.clear();
     content_type.clear();

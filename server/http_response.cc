@@ -73,7 +73,7 @@ void ResponseWriter::NewRequestId(char* id) {
   }
 }
 
-void ResponseWriter::Append(const HttpReply& reply, bool close, uint64_t wall_ms,
+void ResponseWriter::Append(const HttpReply& reply, bool close, bool head_only, uint64_t wall_ms,
                             std::string* out) {
   if (const uint64_t now_s = wall_ms / 1000; now_s != date_s_) {
     date_s_ = now_s;
@@ -95,7 +95,7 @@ void ResponseWriter::Append(const HttpReply& reply, bool close, uint64_t wall_ms
                  reply.status, Reason(reply.status), date_, reply.content_type, reply.body.size(),
                  close ? "close" : "keep-alive", std::string_view(id.data(), id.size()),
                  Crc32(reply.body));
-  out->append(reply.body);
+  if (!head_only) out->append(reply.body);
 }
 
 }  // namespace varve::server

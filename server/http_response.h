@@ -34,8 +34,10 @@ class ResponseWriter {
   explicit ResponseWriter(uint64_t seed) : random_(seed) {}
 
   // Appends the whole response, with Date, x-amzn-RequestId and x-amz-crc32 as the service sends
-  // them. `close` tells the client that no other request will be read.
-  void Append(const HttpReply& reply, bool close, uint64_t wall_ms, std::string* out);
+  // them. `close` tells the client that no other request will be read; `head_only` leaves the body
+  // out, as for HEAD.
+  void Append(const HttpReply& reply, bool close, bool head_only, uint64_t wall_ms,
+              std::string* out);
 
   // 52 characters of base32, as the service's.
   static constexpr size_t kRequestIdBytes = 52;

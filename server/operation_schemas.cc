@@ -279,24 +279,25 @@ constexpr Member kBatchWriteItemMembers[] = {
     {"RequestItems", &kWriteRequestItems},
 };
 
-constexpr Schema Request(std::span<const Member> members) {
-  return {.type = JsonType::kStructure, .members = members};
+constexpr Schema Request(std::string_view java_class, std::span<const Member> members) {
+  return {.type = JsonType::kStructure, .java_class = java_class, .members = members};
 }
 
 }  // namespace
 
-constinit const Schema kBatchGetItemSchema = Request(kBatchGetItemMembers);
-constinit const Schema kBatchWriteItemSchema = Request(kBatchWriteItemMembers);
-constinit const Schema kCreateTableSchema = Request(kCreateTableMembers);
-constinit const Schema kDeleteItemSchema = Request(kDeleteItemMembers);
-constinit const Schema kDeleteTableSchema = Request(kTableNameMembers);
-constinit const Schema kDescribeTableSchema = Request(kTableNameMembers);
-constinit const Schema kGetItemSchema = Request(kGetItemMembers);
-constinit const Schema kListTablesSchema = Request(kListTablesMembers);
-constinit const Schema kPutItemSchema = Request(kPutItemMembers);
-constinit const Schema kQuerySchema = Request(kQueryMembers);
-constinit const Schema kScanSchema = Request(kScanMembers);
-constinit const Schema kUpdateItemSchema = Request(kUpdateItemMembers);
-constinit const Schema kUpdateTableSchema = Request(kUpdateTableMembers);
+constinit const Schema kBatchGetItemSchema = Request("BatchGetItemInput", kBatchGetItemMembers);
+constinit const Schema kBatchWriteItemSchema =
+    Request("BatchWriteItemInput", kBatchWriteItemMembers);
+constinit const Schema kCreateTableSchema = Request("CreateTableInput", kCreateTableMembers);
+constinit const Schema kDeleteItemSchema = Request("DeleteItemInput", kDeleteItemMembers);
+constinit const Schema kDeleteTableSchema = Request("DeleteTableInput", kTableNameMembers);
+constinit const Schema kDescribeTableSchema = Request("DescribeTableInput", kTableNameMembers);
+constinit const Schema kGetItemSchema = Request("GetItemInput", kGetItemMembers);
+constinit const Schema kListTablesSchema = Request("ListTablesInput", kListTablesMembers);
+constinit const Schema kPutItemSchema = Request("PutItemInput", kPutItemMembers);
+constinit const Schema kQuerySchema = Request("QueryInput", kQueryMembers);
+constinit const Schema kScanSchema = Request("ScanInput", kScanMembers);
+constinit const Schema kUpdateItemSchema = Request("UpdateItemInput", kUpdateItemMembers);
+constinit const Schema kUpdateTableSchema = Request("UpdateTableInput", kUpdateTableMembers);
 
 }  // namespace varve::server

@@ -1,0 +1,187 @@
+#include "server/dynamodb_api.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "item/errors.h"
+#include "server/decode.h"
+#include "server/encode.h"
+#include "server/operation_schemas.h"
+#include "server/version.h"
+
+namespace varve::server {
+namespace {
+
+namespace dom = simdjson::dom;
+using item::Store;
+
+constexpr std::string_view kTargetPrefix = "DynamoDB_20120810.";
+constexpr uint64_t kErrorLinesPerSecond = 10;
+// A parser's memory grows with the largest document it has seen; beyond this it is given back.
+constexpr size_t kParserBytesKept = size_t{1} << 20;
+constexpr size_t kJsonBytesMax = size_t{64} << 20;
+
+// Decodes, runs and answers one operation. `json` is read before the first suspension only.
+template <typename Request, typename Response,
+          io::Task<StatusOr<Response>> (Store::*kMethod)(const Request&)>
+io::Task<Status> Run(Store* store, dom::object json, std::string* body) {
+  Request request;
+  Status decoded = Decode(json, &request);
+  if (!decoded.ok()) co_return decoded;
+  io::Task<StatusOr<Response>> task = (store->*kMethod)(request);
+  StatusOr<Response> response = co_await task;
+  if (!response.ok()) co_return response.status();
+  Encode(*response, *body);
+  co_return Status();
+}
+
+struct Operation {
+  std::string_view name;
+  const Schema* schema;
+  io::Task<Status> (*run)(Store*, dom::object, std::string*);
+};
+
+#define VARVE_OPERATION(name)                                                               \
+  Operation {                                                                               \
+#name, &k##name##Schema, Run < item::name##Request, item::name##Response, &Store::name> \
+  }
+
+// By name.
+constexpr std::array kOperations = {
+    VARVE_OPERATION(BatchGetItem), VARVE_OPERATION(BatchWriteItem), VARVE_OPERATION(CreateTable),
+    VARVE_OPERATION(DeleteItem),   VARVE_OPERATION(DeleteTable),    VARVE_OPERATION(DescribeTable),
+    VARVE_OPERATION(GetItem),      VARVE_OPERATION(ListTables),     VARVE_OPERATION(PutItem),
+    VARVE_OPERATION(Query),        VARVE_OPERATION(Scan),           VARVE_OPERATION(UpdateItem),
+    VARVE_OPERATION(UpdateTable),
+};
+#undef VARVE_OPERATION
+
+// The index of the operation that `target` names; kOperations.size() if there is none.
+size_t FindOperation(std::string_view target) {
+  if (!target.starts_with(kTargetPrefix)) return kOperations.size();
+  target.remove_prefix(kTargetPrefix.size());
+  const auto found =
+      std::lower_bound(kOperations.begin(), kOperations.end(), target,
+                       [](const Operation& a, std::string_view name) { return a.name < name; });
+  if (found == kOperations.end() || found->name != target) return kOperations.size();
+  return static_cast<size_t>(found - kOperations.begin());
+}
+
+void AnswerError(const Status& status, HttpReply* reply) {
+  reply->body.clear();
+  reply->status = EncodeError(status, reply->body);
+}
+
+}  // namespace
+
+DynamoDbApi::DynamoDbApi(io::Io& io, engine::Db* db, item::Store* store, Metrics* metrics,
+                         size_t threads)
+    : io_(io), db_(db), store_(store), metrics_(metrics) {
+  for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) {
+    parsers_.push_back(std::make_unique<dom::parser>(kJsonBytesMax));
+  }
+}
+
+std::vector<std::string_view> DynamoDbApi::OperationNames() {
+  std::vector<std::string_view> names;
+  for (const Operation& operation : kOperations) names.push_back(operation.name);
+  names.push_back("unknown");
+  return names;
+}
+
+io::Task<void> DynamoDbApi::Handle(size_t worker, const HttpRequest& request, HttpReply* reply) {
+  if (request.is_get) {
+    reply->content_type = kPlainText;
+    if (request.path == "/metrics") {
+      reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+      reply->body = metrics_->Text();
+    } else if (request.path == "/" || request.path == "/health") {
+      const std::string error = db_->Stats().background_error;
+      reply->body = fmt::format("healthy: varve {}\n", kVersion);
+      if (!error.empty()) reply->body += fmt::format("background work fails: {}\n", error);
+    } else {
+      reply->status = 404;
+      reply->body = "not found\n";
+    }
+    co_return;
+  }
+  const bool is_amz_json = request.content_type == kAmzJson;
+  if (!request.is_post ||
+      (!request.body.empty() && !is_amz_json && request.content_type != kJson)) {
+    reply->status = 404;
+    reply->content_type = kPlainText;
+    reply->body = "<UnknownOperationException/>\n";
+    co_return;
+  }
+  reply->content_type = is_amz_json ? kAmzJson : kJson;
+  co_await Post(worker, request, reply);
+}
+
+io::Task<void> DynamoDbApi::Post(size_t worker, const HttpRequest& request, HttpReply* reply) {
+  const uint64_t start_ns = io_.MonotonicNs();
+  dom::parser& parser = *parsers_[worker];
+  dom::element document;
+  // The body has room for the parser's padding (kBodyPaddingBytes).
+  const bool is_json =
+      !request.body.empty() &&
+      parser.parse(request.body.data(), request.body.size(), /*realloc_if_needed=*/false)
+              .get(document) == simdjson::SUCCESS;
+  const size_t index = FindOperation(request.target);
+  Status status;
+  bool known = true;
+  if (!request.body.empty() && !is_json) {
+    status = item::MakeError(item::ErrorType::kSerializationException, "");
+  } else if (index == kOperations.size()) {
+    known = false;
+    reply->status = 400;
+    reply->body = R"({"__type":"com.amazon.coral.service#UnknownOperationException"})";
+  } else if (!is_json) {
+    status = item::MakeError(item::ErrorType::kSerializationException, "");
+  } else {
+    const Operation& operation = kOperations[index];
+    status = CheckRequest(document, *operation.schema);
+    if (status.ok()) {
+      io::Task<Status> task =
+          operation.run(store_, document.get_object().value_unsafe(), &reply->body);
+      status = co_await task;
+    }
+  }
+  if (!status.ok()) {
+    AnswerError(status, reply);
+    if (reply->status >= 500) LogError(request.target, status);
+  }
+  const std::string_view error_type = !status.ok() ? item::ErrorTypeName(item::TypeOfError(status))
+                                      : known      ? std::string_view()
+                                                   : "UnknownOperationException";
+  const double seconds = static_cast<double>(io_.MonotonicNs() - start_ns) * 1e-9;
+  metrics_->Count(index, error_type, seconds);
+  if (spdlog::should_log(spdlog::level::debug)) {
+    spdlog::debug("{} {} bytes: {} {} bytes {:.0f} us {}", request.target, request.body.size(),
+                  reply->status, reply->body.size(), seconds * 1e6, error_type);
+  }
+  // Looked up again: another request may have replaced it while this one was suspended.
+  if (parsers_[worker]->capacity() > kParserBytesKept) {
+    parsers_[worker] = std::make_unique<dom::parser>(kJsonBytesMax);
+  }
+}
+
+void DynamoDbApi::LogError(std::string_view operation, const Status& status) {
+  const uint64_t second = io_.MonotonicNs() / 1'000'000'000;
+  uint64_t unsaid = 0;
+  {
+    absl::MutexLock lock(&log_mutex_);
+    if (second != log_second_) {
+      unsaid = log_lines_ > kErrorLinesPerSecond ? log_lines_ - kErrorLinesPerSecond : 0;
+      log_second_ = second;
+      log_lines_ = 0;
+    }
+    if (++log_lines_ > kErrorLinesPerSecond) return;
+  }
+  if (unsaid > 0) spdlog::error("{} more requests failed", unsaid);
+  spdlog::error("{}: {}", operation, Message(status));
+}
+
+}  // namespace varve::server
