@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "io/error.h"
+#include "io/path.h"
 #include "io/system_file.h"
 
 namespace varve::io {
@@ -67,12 +68,6 @@ class SystemWorker final : public Worker {
   std::thread thread_;
 };
 
-std::string ParentOf(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 bool IsDirectory(const std::string& path) {
   struct stat status;
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
@@ -107,12 +102,11 @@ StatusOr<std::unique_ptr<File>> SystemIo::Open(const std::string& path,
   return OpenSystemFile(path, options);
 }
 
-Status SystemIo::CreateDirectory(const std::string& path) {
+Status SystemIo::CreateDirectory(const std::string& given) {
+  const std::string path = WithoutTrailingSlash(given);
   if (path.empty()) return InvalidArgument("empty path of a directory");
-  if (path.size() > 1 && path.back() == '/')
-    return CreateDirectory(path.substr(0, path.size() - 1));
   if (IsDirectory(path)) return absl::OkStatus();
-  const std::string parent = ParentOf(path);
+  const std::string parent = ParentDirectory(path);
   if (parent != path) VARVE_RETURN_IF_ERROR(CreateDirectory(parent));
   if (mkdir(path.c_str(), 0755) != 0) {
     const int error = errno;

@@ -22,15 +22,20 @@
 #include <utility>
 
 #include "io/io.h"
+#include "io/sim.h"
 
 namespace varve::testing {
 
-enum class IoKind { kPosix };
+enum class IoKind { kUring, kPosix, kSimulated };
 
 inline std::string_view IoKindName(IoKind kind) {
   switch (kind) {
+    case IoKind::kUring:
+      return "uring";
     case IoKind::kPosix:
       return "posix";
+    case IoKind::kSimulated:
+      return "simulated";
   }
   return "?";
 }
@@ -56,14 +61,22 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// An Io of some kind and an empty directory on it.
+// An Io of some kind and an empty directory on it. The seed is the simulation's.
 class IoEnvironment {
  public:
-  explicit IoEnvironment(IoKind kind) {
+  explicit IoEnvironment(IoKind kind, uint64_t seed = 1) {
     switch (kind) {
       case IoKind::kPosix:
         io_ = io::NewPosixIo();
         break;
+      case IoKind::kUring:
+        if (auto uring = io::NewUringIo(); uring.ok()) io_ = std::move(uring).value();
+        break;
+      case IoKind::kSimulated:
+        io_ = std::make_unique<io::SimIo>(io::SimOptions{.seed = seed});
+        directory_ = "/test";
+        if (!io_->CreateDirectory(directory_).ok()) abort();
+        return;
     }
     if (io_ == nullptr) return;
     temporary_ = std::make_unique<TemporaryDirectory>();
@@ -87,6 +100,7 @@ class IoTest : public ::testing::TestWithParam<IoKind> {
   }
 
   io::Io& io() { return environment_.io(); }
+  bool simulated() const { return GetParam() == IoKind::kSimulated; }
   const std::string& directory() const { return environment_.directory(); }
   std::string Path(std::string_view name) const { return fmt::format("{}/{}", directory(), name); }
 
@@ -100,7 +114,9 @@ class IoTest : public ::testing::TestWithParam<IoKind> {
   IoEnvironment environment_{GetParam()};
 };
 
-inline auto EveryIoKind() { return ::testing::Values(IoKind::kPosix); }
+inline auto EveryIoKind() {
+  return ::testing::Values(IoKind::kUring, IoKind::kPosix, IoKind::kSimulated);
+}
 
 inline std::string IoKindTestName(const ::testing::TestParamInfo<IoKind>& info) {
   return std::string(IoKindName(info.param));
