@@ -169,7 +169,7 @@ void DurableLog::WakeAll() {
 
 DurableLog::Placement DurableLog::Place(size_t record_bytes, bool force_roll) const {
   Placement placement;
-  const uint64_t segment_end = segment_->header.end_lsn();
+  const Lsn segment_end = segment_->header.batch_end_lsn();
   const Lsn at = next_lsn_ + SkipBytes(next_lsn_);
   if (!force_roll && open_ != nullptr && at + record_bytes <= open_->start + open_->capacity &&
       at + record_bytes <= segment_end) {
@@ -180,12 +180,12 @@ DurableLog::Placement DurableLog::Place(size_t record_bytes, bool force_roll) co
   size_t buffers = large ? 0 : 1;
   if (force_roll || io::PageCeiling(next_lsn_) + record_bytes > segment_end) {
     placement.roll = true;
-    const uint64_t bytes_min = kSegmentHeaderBytes + record_bytes;
+    const uint64_t bytes_min = SegmentBytesFor(record_bytes);
     if (!HasPrepared(bytes_min)) placement.lack.segment_bytes = bytes_min;
     const Lsn page_end = io::PageCeiling(next_lsn_);
     if (open_ != nullptr && page_end - next_lsn_ >= kRecordHeaderBytes) {
       placement.end_in_open_group = true;
-    } else if (page_end < segment_end) {
+    } else {
       placement.end_in_own_group = true;
       ++buffers;
     }

@@ -41,7 +41,7 @@ StatusOr<SegmentHeader> DecodeSegmentHeader(std::string_view page, const std::st
   header.bytes = LoadU64(p + 40);
   if ((header.medium != Medium::kDurable && header.medium != Medium::kRelaxed) ||
       header.number == 0 || header.number > kSegmentNumberMax ||
-      header.bytes < 2 * kSegmentHeaderBytes || header.bytes % io::kPageBytes != 0 ||
+      header.bytes < SegmentBytesFor(1) || header.bytes % io::kPageBytes != 0 ||
       header.start_lsn % io::kPageBytes != 0) {
     return Corruption("{}:0: log segment header makes no sense", path);
   }

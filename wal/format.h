@@ -49,6 +49,8 @@ struct SegmentHeader {
   uint64_t bytes = 0;
 
   Lsn end_lsn() const { return start_lsn + bytes; }
+  // Records other than the end mark end here or before.
+  Lsn batch_end_lsn() const { return end_lsn() - io::kPageBytes; }
   Lsn first_record_lsn() const { return start_lsn + kSegmentHeaderBytes; }
 };
 
@@ -72,6 +74,9 @@ StatusOr<SegmentHeader> DecodeSegmentHeader(std::string_view page, const std::st
 //     40+n    0-7  zeros, up to a multiple of 8
 inline constexpr size_t kRecordHeaderBytes = 40;
 inline constexpr size_t kPayloadBytesMax = (size_t{1} << 28) - 4096;
+
+// The last page of a segment is kept for its end mark: other records end before it.
+inline constexpr size_t kEndMarkBytes = io::kPageBytes;
 
 enum class RecordType : uint8_t {
   kBatch = 1,       // what Append was given
@@ -101,6 +106,11 @@ inline constexpr size_t RecordBytes(size_t payload_bytes) {
 inline constexpr size_t SkipBytes(uint64_t at) {
   const size_t left = io::kPageBytes - at % io::kPageBytes;
   return left < kRecordHeaderBytes ? left : 0;
+}
+
+// Bytes of a segment that has room for one record of so many bytes.
+inline constexpr uint64_t SegmentBytesFor(size_t record_bytes) {
+  return kSegmentHeaderBytes + io::PageCeiling(record_bytes) + kEndMarkBytes;
 }
 
 // What an earlier life of a segment, or another database, left behind has another seed.

@@ -54,7 +54,7 @@ struct LogOptions {
 
   // The first segment after Open has this size (or that of a spare one), each later one twice its
   // predecessor's up to the maximum. A record that needs more gets a segment of its own size.
-  // Multiples of 4096, at least 8192.
+  // Multiples of 4096, at least 12288.
   uint64_t segment_bytes_first = uint64_t{1} << 20;
   uint64_t segment_bytes_max = uint64_t{64} << 20;
   // Forgotten segments kept for reuse; more are deleted.

@@ -7,7 +7,7 @@ namespace varve::wal {
 io::Task<StatusOr<std::unique_ptr<Log>>> Log::Open(io::Io& io, LogOptions options, LogStart start) {
   for (const uint64_t bytes : {options.segment_bytes_first, options.segment_bytes_max,
                                uint64_t{options.group_bytes_max}}) {
-    if (bytes % io::kPageBytes != 0 || bytes < 2 * io::kPageBytes) {
+    if (bytes % io::kPageBytes != 0 || bytes < SegmentBytesFor(1)) {
       co_return InvalidArgument("log: {} bytes is no size for a segment or a group", bytes);
     }
   }

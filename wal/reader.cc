@@ -46,13 +46,12 @@ struct LogReader::State {
 
   // Why Next gave no record.
   enum class Stop : uint8_t {
-    kNone,         // it was not asked yet
-    kMore,         // more of the segment must be read
-    kSegmentEnd,   // the segment's end mark was read
-    kSegmentFull,  // the segment has no room for a further record
-    kSealed,       // the seal was reached
-    kBad,          // no record follows
-    kEnd,          // the tail is known
+    kNone,        // it was not asked yet
+    kMore,        // more of the segment must be read
+    kSegmentEnd,  // the segment's end mark was read
+    kSealed,      // the seal was reached
+    kBad,         // no record follows
+    kEnd,         // the tail is known
   };
 
   io::Io& io;
@@ -176,10 +175,6 @@ bool LogReader::Next(LogRecord* record) {
       s.stop = State::Stop::kSealed;
       return false;
     }
-    if (offset >= s.current.header.bytes) {
-      s.stop = State::Stop::kSegmentFull;
-      return false;
-    }
     ParsedRecord parsed;
     ParseResult result = ParseRecord(s.bytes(), offset, *s.current.context, &parsed);
     if (result == ParseResult::kIncomplete) {
@@ -221,12 +216,6 @@ Status LogReader::State::Continue() {
     return absl::OkStatus();
   }
   const SegmentNumber next = stop == Stop::kSealed ? seal->next_segment : info.number + 1;
-  const bool exists = std::binary_search(present.begin(), present.end(), next);
-  // A full segment's successor may not have been made. One with an end mark was left for another.
-  if (!exists && stop == Stop::kSegmentFull) {
-    EndHere(false);
-    return absl::OkStatus();
-  }
   const bool sealed = stop == Stop::kSealed;
   read.push_back(info);
   if (!sealed) unsealed.push_back(info.number);
@@ -325,7 +314,6 @@ io::Task<StatusOr<bool>> LogReader::Fetch() {
       if (status.ok()) s.stop = State::Stop::kNone;
       break;
     case State::Stop::kSegmentEnd:
-    case State::Stop::kSegmentFull:
     case State::Stop::kSealed:
       status = s.Continue();
       break;

@@ -58,7 +58,7 @@ class RelaxedLog final : public LogBase {
 void RelaxedLog::BeginSegment() {
   data_ = segment_->mapping->bytes().data();
   at_ = kSegmentHeaderBytes;
-  end_ = segment_->header.bytes;
+  end_ = segment_->header.bytes - kEndMarkBytes;
   context_.emplace(segment_->context);
   // After a failure.
   if (failed_.ok()) refuse_.store(false, std::memory_order_relaxed);
@@ -102,24 +102,22 @@ AppendResult RelaxedLog::Append(SequenceNumber sequence,
 AppendResult RelaxedLog::Leave(size_t record_bytes) {
   absl::MutexLock lock(&mutex_);
   if (!failed_.ok()) return {AppendResult::State::kFailed};
-  if (!HasPrepared(kSegmentHeaderBytes + record_bytes)) return {AppendResult::State::kWait};
+  if (!HasPrepared(SegmentBytesFor(record_bytes))) return {AppendResult::State::kWait};
   const size_t skip = SkipBytes(at_);
   std::memset(data_ + at_, 0, skip);
   at_ += skip;
-  if (at_ < end_) {
-    const size_t zeros = io::PageCeiling(at_ + 1) - at_ - kRecordHeaderBytes;
-    char* mark = data_ + at_;
-    std::memset(mark + kRecordHeaderBytes, 0, zeros);
-    internal::SealRecord(mark, *context_, RecordType::kSegmentEnd, context_->start_lsn + at_, 0,
-                         durable_lsn_.load(std::memory_order_relaxed), zeros);
-    appended_lsn_.store(context_->start_lsn + io::PageCeiling(at_ + 1), std::memory_order_release);
-  }
+  const size_t zeros = io::PageCeiling(at_ + 1) - at_ - kRecordHeaderBytes;
+  char* mark = data_ + at_;
+  std::memset(mark + kRecordHeaderBytes, 0, zeros);
+  internal::SealRecord(mark, *context_, RecordType::kSegmentEnd, context_->start_lsn + at_, 0,
+                       durable_lsn_.load(std::memory_order_relaxed), zeros);
+  appended_lsn_.store(context_->start_lsn + io::PageCeiling(at_ + 1), std::memory_order_release);
   const AppendResult result = {AppendResult::State::kAppended, PreparedFirstLsn(), appended_lsn()};
   left_.push_back(segment_);
   EnterPreparedSegment();
   data_ = segment_->mapping->bytes().data();
   at_ = kSegmentHeaderBytes;
-  end_ = segment_->header.bytes;
+  end_ = segment_->header.bytes - kEndMarkBytes;
   context_.emplace(segment_->context);
   return result;
 }
@@ -130,8 +128,8 @@ uint64_t RelaxedLog::LackingSegmentBytes(size_t record_bytes) const {
   absl::MutexLock lock(&mutex_);
   const Lsn appended = std::max(appended_lsn(), segment_->header.first_record_lsn());
   const uint64_t at = OffsetOf(*segment_, appended);
-  if (at + SkipBytes(at) + record_bytes <= segment_->header.bytes) return 0;
-  const uint64_t bytes_min = kSegmentHeaderBytes + record_bytes;
+  if (at + SkipBytes(at) + record_bytes <= segment_->header.bytes - kEndMarkBytes) return 0;
+  const uint64_t bytes_min = SegmentBytesFor(record_bytes);
   return HasPrepared(bytes_min) ? 0 : bytes_min;
 }
 
