@@ -28,8 +28,8 @@ class Arena {
 
   static constexpr size_t kFirstChunkBytes = 4096;
   static constexpr size_t kHugePageBytes = size_t{2} << 20;
-  // The end of the last chunk.
-  static constexpr uint64_t kBytesMax = uint64_t{16} << 30;
+  // The end of the last chunk: offsets have 31 bits.
+  static constexpr uint64_t kBytesMax = uint64_t{8} << 30;
 
   Arena() { chunks_.fill(nullptr); }
   ~Arena();

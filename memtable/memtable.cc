@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "memtable/node.h"
+#include "memtable/record.h"
 #include "memtable/writer.h"
 
 namespace varve::memtable {
@@ -17,18 +18,14 @@ void Change(std::atomic<T>& counter, T value) {
 uint64_t DataBytes(const Entry& entry) { return entry.key.size() + entry.value.size(); }
 uint64_t IsTombstone(const Entry& entry) { return entry.kind == EntryKind::kDelete ? 1 : 0; }
 
-// How many entries ahead a scan asks for: enough to cover a cache miss at one entry every 20 ns or
-// so.
-constexpr uint32_t kScanAhead = 6;
-
 }  // namespace
 
 void Memtable::Add(const Entry& entry) {
   uint64_t entries = this->entries() + 1;
   uint64_t tombstones = this->tombstones() + IsTombstone(entry);
   uint64_t data_bytes = this->data_bytes() + DataBytes(entry);
-  if (const char* replaced = Writer(*this).Add(entry); replaced != nullptr) {
-    const Entry old = DecodeEntry(replaced);
+  if (const Arena::Offset replaced = Writer(arena_, root_).Add(entry); replaced != 0) {
+    const Entry old = Record(arena_, replaced).Decode();
     entries -= 1;
     tombstones -= IsTombstone(old);
     data_bytes -= DataBytes(old);
@@ -40,138 +37,154 @@ void Memtable::Add(const Entry& entry) {
   Change(largest_sequence_, std::max(largest_sequence(), entry.sequence));
 }
 
-Memtable::Place Memtable::FindFirst(std::string_view key, SequenceNumber sequence) const {
-  const Target target{key, sequence};
-  for (;;) {
-    const Offset root = root_.load(std::memory_order_acquire);
-    if (root == 0) return {};
-    const Node& leaf = Node::FindLeaf(arena_, root, target);
-    const Node::Position position = leaf.LowerBound(arena_, target);
-    if (position.at != Node::kEmpty) return {&leaf, position.slot, position.at};
-    const Offset next_offset = leaf.next.load(std::memory_order_acquire);
-    if (next_offset == 0) return {};
-    const Node& next = Node::At(arena_, next_offset);
-    if (target.OrderOf(arena_.At(next.low)) >= 0) [[likely]]
-      return {&next, 0, next.Load(0)};
-    // The next leaf was begun behind this one after we left its parent, which knows it by now.
+std::optional<Entry> Memtable::Get(std::string_view key, SequenceNumber sequence) const {
+  Child child = root_.load(std::memory_order_acquire);
+  size_t depth = 0;
+  while (child != 0 && !IsLeaf(child)) {
+    const Node& node = Node::At(arena_, child);
+    // The prefix is not compared here: the key of the leaf is, and in full.
+    depth += node.prefix_bytes;
+    if (depth >= key.size()) {
+      child = depth == key.size() ? node.end.load(std::memory_order_acquire) : 0;
+      break;
+    }
+    const std::atomic<Child>* const place = node.Find(static_cast<uint8_t>(key[depth]));
+    if (place == nullptr) return std::nullopt;
+    child = place->load(std::memory_order_acquire);
+    ++depth;
+  }
+  if (child == 0) return std::nullopt;
+  const Record newest(arena_, RecordOf(child));
+  if (newest.key() != key) return std::nullopt;
+  if (newest.sequence() <= sequence) return newest.Decode();
+  const Arena::Offset version = newest.FindAtMost(sequence);
+  if (version == 0) return std::nullopt;
+  return Record(arena_, version).Decode();
+}
+
+void Memtable::Iterator::Set(uint32_t record, uint32_t newest) {
+  record_ = record;
+  newest_ = newest;
+  entry_ = Record(memtable_->arena_, record).Decode();
+}
+
+void Memtable::Iterator::Advance() {
+  const Arena& arena = memtable_->arena_;
+  record_ = 0;
+  while (!stack_.empty()) {
+    Step& step = stack_.back();
+    const Child child = step.node->After(&step.position);
+    if (child == 0) {
+      stack_.pop_back();
+    } else if (IsLeaf(child)) {
+      return Set(RecordOf(child), RecordOf(child));
+    } else {
+      const Node& node = Node::At(arena, child);
+      node.PrefetchChildren(arena);
+      stack_.push_back({&node, Node::kBeforeAll});
+    }
   }
 }
 
-std::optional<Entry> Memtable::Get(std::string_view key, SequenceNumber sequence) const {
-  const Place place = FindFirst(key, sequence);
-  if (place.leaf == nullptr) return std::nullopt;
-  const char* const found = arena_.At(Node::OffsetOfWord(place.word));
-  if (KeyOf(found) != key) return std::nullopt;
-  return DecodeEntry(found);
-}
-
-void Memtable::Iterator::Set(const Node& leaf, uint32_t slot, uint64_t word) {
+void Memtable::Iterator::Retreat() {
   const Arena& arena = memtable_->arena_;
-  leaf_ = &leaf;
-  slot_ = slot;
-  word_ = word;
-  entry_ = DecodeEntry(arena.At(Node::OffsetOfWord(word)));
-}
-
-void Memtable::Iterator::SetLastOf(const Node& leaf) {
-  const Node::Position last = leaf.Last();
-  Set(leaf, last.slot - 1, last.before);
+  record_ = 0;
+  while (!stack_.empty()) {
+    Step& step = stack_.back();
+    const Child child = step.node->Before(&step.position);
+    if (child == 0) {
+      stack_.pop_back();
+    } else if (IsLeaf(child)) {
+      return Set(Record(arena, RecordOf(child)).Oldest(), RecordOf(child));
+    } else {
+      const Node& node = Node::At(arena, child);
+      node.PrefetchChildren(arena);
+      stack_.push_back({&node, Node::kAfterAll});
+    }
+  }
 }
 
 void Memtable::Iterator::SeekToFirst() {
-  const Arena& arena = memtable_->arena_;
-  word_ = 0;
-  const Offset root = memtable_->root_.load(std::memory_order_acquire);
+  stack_.clear();
+  record_ = 0;
+  const Child root = memtable_->root_.load(std::memory_order_acquire);
   if (root == 0) return;
-  const Node* node = &Node::At(arena, root);
-  while (node->level > 0) node = &Node::At(arena, Node::OffsetOfWord(node->Load(0)));
-  Set(*node, 0, node->Load(0));
+  if (IsLeaf(root)) return Set(RecordOf(root), RecordOf(root));
+  stack_.push_back({&Node::At(memtable_->arena_, root), Node::kBeforeAll});
+  Advance();
 }
 
 void Memtable::Iterator::SeekToLast() {
   const Arena& arena = memtable_->arena_;
-  word_ = 0;
-  const Offset root = memtable_->root_.load(std::memory_order_acquire);
+  stack_.clear();
+  record_ = 0;
+  const Child root = memtable_->root_.load(std::memory_order_acquire);
   if (root == 0) return;
-  const Node* node = &Node::At(arena, root);
-  while (node->level > 0) node = &Node::At(arena, Node::OffsetOfWord(node->Last().before));
-  SetLastOf(*node);
+  if (IsLeaf(root)) return Set(Record(arena, RecordOf(root)).Oldest(), RecordOf(root));
+  stack_.push_back({&Node::At(arena, root), Node::kAfterAll});
+  Retreat();
 }
 
 void Memtable::Iterator::Seek(std::string_view key, SequenceNumber sequence) {
-  word_ = 0;
-  const Place place = memtable_->FindFirst(key, sequence);
-  if (place.leaf != nullptr) Set(*place.leaf, place.slot, place.word);
+  const Arena& arena = memtable_->arena_;
+  stack_.clear();
+  record_ = 0;
+  Child child = memtable_->root_.load(std::memory_order_acquire);
+  size_t depth = 0;
+  while (child != 0 && !IsLeaf(child)) {
+    const Node& node = Node::At(arena, child);
+    const std::string_view prefix = node.Prefix(arena, depth);
+    if (const int order = key.substr(depth, prefix.size()).compare(prefix); order != 0) {
+      // The whole node lies behind the key, or before it.
+      stack_.push_back({&node, order < 0 ? Node::kBeforeAll : Node::kAfterAll});
+      return Advance();
+    }
+    depth += prefix.size();
+    if (depth == key.size()) {
+      stack_.push_back({&node, Node::kEnd});
+      child = node.end.load(std::memory_order_acquire);
+      break;
+    }
+    const uint8_t byte = static_cast<uint8_t>(key[depth]);
+    stack_.push_back({&node, byte});
+    const std::atomic<Child>* const place = node.Find(byte);
+    child = place == nullptr ? 0 : place->load(std::memory_order_acquire);
+    ++depth;
+  }
+  if (child == 0) return Advance();
+  const Record newest(arena, RecordOf(child));
+  const int order = newest.key().compare(key);
+  if (order > 0) return Set(newest.offset(), newest.offset());
+  if (order == 0) {
+    const Arena::Offset version = newest.FindAtMost(sequence);
+    if (version != 0) return Set(version, newest.offset());
+  }
+  Advance();
 }
 
 void Memtable::Iterator::SeekBefore(std::string_view key, SequenceNumber sequence) {
-  const Arena& arena = memtable_->arena_;
-  word_ = 0;
-  const Offset root = memtable_->root_.load(std::memory_order_acquire);
-  if (root == 0) return;
-  const Target target{key, sequence};
-  const Node& leaf = Node::FindLeaf(arena, root, target);
-  const Node::Position position = leaf.LowerBound(arena, target);
-  if (position.before != 0) {
-    Set(leaf, position.slot - 1, position.before);
-  } else if (const Offset previous = leaf.previous.load(std::memory_order_acquire); previous != 0) {
-    SetLastOf(Node::At(arena, previous));
+  Seek(key, sequence);
+  if (Valid()) {
+    Prev();
+  } else {
+    SeekToLast();
   }
+  // What the writer has added meanwhile may stand between.
+  while (Valid() && CompareEntries(entry_.key, entry_.sequence, key, sequence) >= 0) Prev();
 }
 
 void Memtable::Iterator::Next() {
-  const Arena& arena = memtable_->arena_;
-  const Target current{entry_.key, entry_.sequence};
-  const uint32_t head = Node::HeadOfWord(word_);
-  for (uint32_t slot = slot_; slot < Node::kSlots; ++slot) {
-    const uint64_t word = leaf_->Load(slot);
-    if (word == Node::kEmpty) break;
-    if (word == word_) continue;
-    // Most words behind the current one have a greater head; no key is touched to tell. Insertions
-    // on the left may have moved entries here that come before it.
-    if (Node::HeadOfWord(word) > head ||
-        (Node::HeadOfWord(word) == head &&
-         current.OrderOf(arena.At(Node::OffsetOfWord(word))) > 0)) {
-      if (slot + kScanAhead < Node::kSlots) {
-        const uint64_t ahead = leaf_->Load(slot + kScanAhead);
-        if (ahead != Node::kEmpty) __builtin_prefetch(arena.At(Node::OffsetOfWord(ahead)));
-      }
-      Set(*leaf_, slot, word);
-      return;
-    }
-  }
-  word_ = 0;
-  const Offset next = leaf_->next.load(std::memory_order_acquire);
-  if (next == 0) return;
-  const Node& leaf = Node::At(arena, next);
-  for (uint32_t slot = 1; slot <= kScanAhead; ++slot) {
-    const uint64_t ahead = leaf.Load(slot);
-    if (ahead != Node::kEmpty) __builtin_prefetch(arena.At(Node::OffsetOfWord(ahead)));
-  }
-  if (const Offset second = leaf.next.load(std::memory_order_acquire); second != 0) {
-    Node::At(arena, second).Prefetch();
-  }
-  Set(leaf, 0, leaf.Load(0));
+  const Record current(memtable_->arena_, record_);
+  if (current.HasOlder()) return Set(current.Older().offset(), newest_);
+  Advance();
 }
 
 void Memtable::Iterator::Prev() {
-  const Arena& arena = memtable_->arena_;
-  const Target current{entry_.key, entry_.sequence};
-  const uint32_t head = Node::HeadOfWord(word_);
-  // The current word may have been seen while it was on its way, with a copy still on its left.
-  const uint32_t start = slot_ == 0 ? 0 : slot_ - 1;
-  const Node::Position position = leaf_->WalkRight(start, [&](uint64_t word) {
-    if (word == word_) return false;
-    const uint32_t other = Node::HeadOfWord(word);
-    return other != head ? other < head : current.OrderOf(arena.At(Node::OffsetOfWord(word))) < 0;
-  });
-  word_ = 0;
-  if (position.before != 0) {
-    Set(*leaf_, position.slot - 1, position.before);
-  } else if (const Offset previous = leaf_->previous.load(std::memory_order_acquire);
-             previous != 0) {
-    SetLastOf(Node::At(arena, previous));
+  const Record newest(memtable_->arena_, newest_);
+  if (newest.sequence() > entry_.sequence) {
+    return Set(newest.FindAbove(entry_.sequence), newest_);
   }
+  Retreat();
 }
 
 }  // namespace varve::memtable

@@ -8,17 +8,19 @@
 //   for (iterator.Seek("k", snapshot); iterator.Valid(); iterator.Next()) Use(iterator.entry());
 //
 // Threads: one thread at a time may call Add; any number may read meanwhile. Readers take no lock,
-// never wait for the writer. An entry is found by every lookup
-// and every iterator that starts after its Add returned (as the release of a newer visible sequence
+// never wait for the writer and never repeat work because of it. An entry is found by every lookup
+// and every iterator positioned after its Add returned (as the release of a newer visible sequence
 // number, acquired by the reader, orders it); what is added later may or may not be seen, so
 // readers bound what they use by a sequence number.
 //
 // Memory: everything lies in one arena that is freed with the memtable, so views stay valid as long
 // as the memtable does. An empty memtable owns nothing but itself (under 512 bytes).
 //
-// Structure: a B+-tree with key heads whose readers need no synchronisation beyond acquire loads;
-// see docs/memtable.md for how it works and for the measurements it was chosen by.
+// Structure: an adaptive radix tree whose readers need no synchronisation beyond acquire loads; see
+// docs/memtable.md for how it works and for the measurements it was chosen by.
 #pragma once
+
+#include <absl/container/inlined_vector.h>
 
 #include <atomic>
 #include <cstddef>
@@ -43,7 +45,8 @@ class Memtable {
   Memtable& operator=(const Memtable&) = delete;
 
   // Copies `entry` in. If an entry with the same key and sequence is there it is replaced: the last
-  // write of a batch wins. Keys up to kKeyBytesMax, values up to kValueBytesMax.
+  // write of a batch wins. Keys up to kKeyBytesMax, values up to kValueBytesMax. Sequence numbers
+  // may come in any order; an entry older than n others of its key costs copies of those.
   void Add(const Entry& entry);
 
   // The newest entry of `key` whose sequence is at most `sequence`; it may be a tombstone.
@@ -67,20 +70,8 @@ class Memtable {
   class Iterator;
 
  private:
-  friend class Writer;
-  using Offset = Arena::Offset;
-
-  // Where an entry was seen; no leaf if there is none.
-  struct Place {
-    const Node* leaf = nullptr;
-    uint32_t slot = 0;
-    uint64_t word = 0;
-  };
-  // The first entry at or after (key, sequence).
-  Place FindFirst(std::string_view key, SequenceNumber sequence) const;
-
   Arena arena_;
-  std::atomic<Offset> root_{0};  // 0 while empty
+  std::atomic<uint32_t> root_{0};  // a Child (node.h); 0 while empty
   std::atomic<uint64_t> entries_{0};
   std::atomic<uint64_t> tombstones_{0};
   std::atomic<uint64_t> data_bytes_{0};
@@ -95,7 +86,7 @@ class Memtable::Iterator {
  public:
   explicit Iterator(const Memtable& memtable) : memtable_(&memtable) {}
 
-  bool Valid() const { return word_ != 0; }
+  bool Valid() const { return record_ != 0; }
   // While Valid(). The views are valid as long as the memtable.
   const Entry& entry() const { return entry_; }
 
@@ -111,14 +102,22 @@ class Memtable::Iterator {
   void Prev();
 
  private:
-  void Set(const Node& leaf, uint32_t slot, uint64_t word);
-  void SetLastOf(const Node& leaf);
+  // A node on the way to the current entry, and the place in it where the way goes on.
+  struct Step {
+    const Node* node;
+    int position;
+  };
+
+  void Set(uint32_t record, uint32_t newest);
+  // To the next or previous key, from where the stack says.
+  void Advance();
+  void Retreat();
 
   const Memtable* memtable_;
-  const Node* leaf_ = nullptr;
-  uint32_t slot_ = 0;  // where the current entry was seen; it can only have moved right since
-  uint64_t word_ = 0;  // its slot's word; 0 if not Valid
+  uint32_t record_ = 0;  // the current entry's; 0 if not Valid
+  uint32_t newest_ = 0;  // the newest version of its key, as it was when the iterator came to it
   Entry entry_;
+  absl::InlinedVector<Step, 12> stack_;
 };
 
 }  // namespace varve::memtable

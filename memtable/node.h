@@ -1,260 +1,289 @@
-// Node: what the memtable's tree is made of, and the search in it. docs/memtable.md explains the
-// structure; this is the part that readers and the writer share. Internal to memtable/.
+// Node: the inner nodes of the memtable's radix tree. Internal to memtable/.
 //
-// An entry in the arena, at any unit:
-//   u64  sequence number
-//   u32  bits 0-24 length of the value, 25-26 kind, 27 bit 16 of the length of the key
-//   u16  bits 0-15 of the length of the key
-//   key, value
+// A node stands for the keys that begin with its path: the bytes on the way down to it, and then
+// its prefix, which all keys below share. The next byte of a key selects a child; the key that ends
+// at the node is its `end`. A child is the newest record of one key (a leaf: the tree branches no
+// further than keys differ) or another node. The prefix is read from a key that has it, its
+// `holder`, except for its first eight bytes.
 //
-// A slot of a node is one 64-bit word: the head of a key in the upper half, an arena offset in the
-// lower: of an entry in a leaf, of a child in an inner node. The head is the four bytes of the key
-// after the prefix that all keys of the node share, as a big-endian number, so that words mostly
-// compare as their keys do; only equal heads need the key itself. An inner node's slot is sorted by
-// the low fence of its child; its slot 0 counts as before everything (head 0).
+// What lets readers walk the tree while the one writer changes it: a child, once there, is replaced
+// in a single store by one that holds everything the former held, and never removed; and everything
+// else in a node is written before the node, or the place in it, can be reached. Where a node must
+// change otherwise (grow, or have a shorter prefix), the writer makes another and puts it in the
+// former's place. Nothing is freed or reused, so who still stands in the former node finds there
+// all that was in it when it was replaced.
 //
-// What lets readers search a node while the writer inserts into it:
-//   1. A word is read and written whole. What an offset refers to never changes.
-//   2. The writer inserts by moving words one place to the right, the last one first. So every word
-//      published is somewhere in the node at any time, words are sorted at any time (one may be
-//      there twice), and what stands at a place only ever gets smaller: "the word at i is before x"
-//      stays true once seen.
-//   3. A node is never emptied or reused: a split makes new nodes and leaves the old one as it is,
-//      with everything inserted before.
+// Five layouts, by the number of children: kSmall4, kSmall16 and kSmall32 list them in the order
+// they came, with their bytes packed into words; kIndexed64 finds their places through a table of
+// 256 bytes; kFull has a place for every byte.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 
-#include "base/coding.h"
-#include "base/entry.h"
 #include "memtable/arena.h"
+#include "memtable/record.h"
 
 namespace varve::memtable {
 
-inline constexpr size_t kEntryHeaderBytes = 14;
-
-inline std::string_view KeyOf(const char* entry) {
-  const uint32_t lengths = LoadU32(entry + 8);
-  const size_t key_bytes = LoadU16(entry + 12) | (lengths >> 27 & 1) << 16;
-  return {entry + kEntryHeaderBytes, key_bytes};
-}
-inline SequenceNumber SequenceOf(const char* entry) { return LoadU64(entry); }
-
-inline Entry DecodeEntry(const char* entry) {
-  const uint32_t lengths = LoadU32(entry + 8);
-  const std::string_view key = KeyOf(entry);
-  return {.key = key,
-          .sequence = SequenceOf(entry),
-          .kind = static_cast<EntryKind>(lengths >> 25 & 3),
-          .value = {key.data() + key.size(), lengths & ((1u << 25) - 1)}};
-}
-
-// `bytes` holds kEntryHeaderBytes + key + value.
-inline void EncodeEntry(const Entry& entry, char* bytes) {
-  StoreFixed<uint64_t>(bytes, entry.sequence);
-  StoreFixed<uint32_t>(
-      bytes + 8, static_cast<uint32_t>(entry.value.size() | static_cast<size_t>(entry.kind) << 25 |
-                                       (entry.key.size() >> 16 & 1) << 27));
-  StoreFixed<uint16_t>(bytes + 12, static_cast<uint16_t>(entry.key.size()));
-  char* const key = bytes + kEntryHeaderBytes;
-  std::memcpy(key, entry.key.data(), entry.key.size());
-  // An empty view may have no address.
-  if (!entry.value.empty()) {
-    std::memcpy(key + entry.key.size(), entry.value.data(), entry.value.size());
-  }
-}
-
-// The four bytes of `key` after `prefix_bytes`, zeros where it is shorter.
-inline uint32_t HeadOf(std::string_view key, size_t prefix_bytes) {
-  if (key.size() >= prefix_bytes + 4) {
-    return __builtin_bswap32(LoadU32(key.data() + prefix_bytes));
-  }
-  uint32_t head = 0;
-  for (size_t i = prefix_bytes; i < key.size(); ++i) {
-    head |= uint32_t{static_cast<uint8_t>(key[i])} << (24 - 8 * (i - prefix_bytes));
-  }
-  return head;
-}
-
-// A place in the order of entries.
-struct Target {
-  std::string_view key;
-  SequenceNumber sequence;
-
-  // < 0 if `entry` comes before this place, 0 if it is this place.
-  int OrderOf(const char* entry) const {
-    return CompareEntries(KeyOf(entry), SequenceOf(entry), key, sequence);
-  }
-};
+// A record's offset with the highest bit set, a node's without, or 0: nothing.
+using Child = uint32_t;
+inline constexpr Child kLeafBit = Child{1} << 31;
+inline bool IsLeaf(Child child) { return (child & kLeafBit) != 0; }
+inline Child LeafOf(Arena::Offset record) { return record | kLeafBit; }
+inline Arena::Offset RecordOf(Child leaf) { return leaf & ~kLeafBit; }
 
 struct Node {
-  static constexpr uint32_t kSlots = 29;
-  static constexpr uint64_t kEmpty = ~uint64_t{0};
+  enum class Layout : uint8_t { kSmall4, kSmall16, kSmall32, kIndexed64, kFull };
 
-  // Neighbours of a leaf. Those of a node that was split stay as they were: then what they refer to
-  // holds everything that was there at that time.
-  std::atomic<Arena::Offset> previous{0};
-  std::atomic<Arena::Offset> next{0};
-  // The entry that is the lower bound of the node; 0 for the leftmost nodes.
-  Arena::Offset low = 0;
-  // If not 0: an entry that begins with the prefix, which a sought key may not share. Only nodes
-  // that had no bound on one side when they were made need this; between two bounds all share the
-  // prefix.
-  Arena::Offset prefix_holder = 0;
-  uint16_t prefix_bytes = 0;
-  uint8_t level = 0;  // 0: a leaf
-  // The writer's own: how many slots are used; where it last inserted, and how often it has
-  // inserted right behind its last insertion.
-  uint8_t run = 0;
-  uint16_t count = 0;
-  uint16_t last_insert = 0;
-  // Sorted; kEmpty from `count` on.
-  std::atomic<uint64_t> slots[kSlots];
+  // Where in a node: a byte that selects a child, or its end, which comes before all.
+  static constexpr int kBeforeAll = -2;
+  static constexpr int kEnd = -1;
+  static constexpr int kAfterAll = 256;
 
-  Node() {
-    for (std::atomic<uint64_t>& slot : slots) slot.store(kEmpty, std::memory_order_relaxed);
+  static constexpr size_t kInlinePrefixBytes = 8;
+
+  Layout layout;
+  // Small and indexed layouts: how many children there are. Released after the child is in its
+  // place.
+  std::atomic<uint8_t> count{0};
+  uint32_t prefix_bytes = 0;
+  Arena::Offset holder = 0;
+  std::atomic<Child> end{0};
+  char prefix[kInlinePrefixBytes];
+
+  explicit Node(Layout layout) : layout(layout) {}
+
+  void SetPrefix(const Arena& arena, Arena::Offset new_holder, size_t depth, size_t bytes) {
+    holder = new_holder;
+    prefix_bytes = static_cast<uint32_t>(bytes);
+    std::memcpy(prefix, Record(arena, holder).key().data() + depth,
+                std::min(bytes, kInlinePrefixBytes));
+  }
+  // The prefix of a node whose path takes `depth` bytes before it.
+  std::string_view Prefix(const Arena& arena, size_t depth) const {
+    if (prefix_bytes <= kInlinePrefixBytes) return {prefix, prefix_bytes};
+    return {Record(arena, holder).key().data() + depth, prefix_bytes};
   }
 
-  static constexpr uint64_t Word(uint32_t head, Arena::Offset offset) {
-    return uint64_t{head} << 32 | offset;
+  // The place of the child for `byte`; nullptr if there is none.
+  inline std::atomic<Child>* Find(uint8_t byte);
+  const std::atomic<Child>* Find(uint8_t byte) const { return const_cast<Node*>(this)->Find(byte); }
+
+  // The first child behind `*position`, or the last before it, which is set to where that is; 0 if
+  // there is none.
+  inline Child After(int* position) const;
+  inline Child Before(int* position) const;
+
+  // Asks for the memory of the children, if they are few.
+  inline void PrefetchChildren(const Arena& arena) const;
+
+  static const Node& At(const Arena& arena, Child child) {
+    return *reinterpret_cast<const Node*>(arena.At(child));
   }
-  static uint32_t HeadOfWord(uint64_t word) { return static_cast<uint32_t>(word >> 32); }
-  static Arena::Offset OffsetOfWord(uint64_t word) { return static_cast<Arena::Offset>(word); }
+  static Node& At(Arena& arena, Child child) { return *reinterpret_cast<Node*>(arena.At(child)); }
+};
 
-  // Acquire: what the offset in the word refers to was written before the word.
-  uint64_t Load(size_t slot) const { return slots[slot].load(std::memory_order_acquire); }
-  void Store(size_t slot, uint64_t word) { slots[slot].store(word, std::memory_order_release); }
+template <int kCapacity, typename Word, Node::Layout kLayout>
+struct SmallNode : Node {
+  static constexpr int kChildrenMax = kCapacity;
+  static constexpr int kBytesPerWord = sizeof(Word);
+  static constexpr int kWords = kCapacity / kBytesPerWord;
+  static constexpr Word kOnes = static_cast<Word>(0x0101010101010101u);
+  static constexpr Word kHighBits = static_cast<Word>(0x8080808080808080u);
 
-  void Prefetch() const {
-    for (size_t line = 0; line < sizeof(Node) / 64; ++line) {
-      __builtin_prefetch(reinterpret_cast<const char*>(this) + line * 64);
-    }
-  }
+  // Relaxed: `count` orders them.
+  std::array<std::atomic<Word>, kWords> bytes{};
+  std::array<std::atomic<Child>, kCapacity> children{};
 
-  // Where a search ended: the first word that is not before the target (kEmpty if there is none),
-  // at `slot`, and the last one that is (0 if there is none), which was seen at `slot` - 1.
-  struct Position {
-    uint32_t slot;
-    uint64_t before;
-    uint64_t at;
-  };
+  SmallNode() : Node(kLayout) {}
 
-  // Walks right from `slot`, all to the left of which is before the target, as `is_before(word)`
-  // tells for words that are not kEmpty. Reading from left to right and remembering the last word
-  // is what makes `before` right while words move: had another come to stand between the two, the
-  // second read would have met it or the first again.
-  template <typename IsBefore>
-  Position WalkRight(uint32_t slot, const IsBefore& is_before) const {
-    uint64_t before = slot == 0 ? 0 : Load(slot - 1);
-    for (; slot < kSlots; ++slot) {
-      const uint64_t word = Load(slot);
-      if (word == kEmpty || !is_before(word)) return {slot, before, word};
-      before = word;
-    }
-    return {kSlots, before, kEmpty};
+  uint8_t ByteAt(int i) const {
+    const Word word = bytes[static_cast<size_t>(i / kBytesPerWord)].load(std::memory_order_relaxed);
+    return static_cast<uint8_t>(word >> (i % kBytesPerWord * 8));
   }
 
-  // The number of words whose head is less than `head`, at least: others may arrive meanwhile.
-  // Without branches to mispredict.
-  uint32_t CountLess(uint32_t head) const {
-    uint32_t base = 0;
-    uint32_t left = kSlots;
-    while (left > 1) {
-      const uint32_t half = left / 2;
-      base += half & -static_cast<uint32_t>(HeadOfWord(Load(base + half - 1)) < head);
-      left -= half;
-    }
-    return base + (HeadOfWord(Load(base)) < head);
-  }
-
-  // Finds the place where words stop to be before, given that all words with heads less than `head`
-  // are before and all with greater heads are not.
-  template <typename IsBefore>
-  Position Search(uint32_t head, const IsBefore& is_before) const {
-    uint32_t slot = CountLess(head);
-    if (slot < kSlots) {
-      const uint64_t word = Load(slot);
-      if (HeadOfWord(word) == head && word != kEmpty && is_before(word)) {
-        // Equal heads: their keys decide, and each may cost a cache miss.
-        uint32_t low = slot + 1;
-        uint32_t high = kSlots;
-        while (low < high) {
-          const uint32_t middle = (low + high) / 2;
-          const uint64_t probed = Load(middle);
-          if (probed != kEmpty && is_before(probed)) {
-            low = middle + 1;
-          } else {
-            high = middle;
-          }
-        }
-        slot = low;
+  std::atomic<Child>* FindByte(uint8_t byte) {
+    const int n = count.load(std::memory_order_acquire);
+    for (int word = 0; word < kWords; ++word) {
+      // The lowest zero byte of the difference, if any, is the lowest byte equal (those above it
+      // may be marked falsely). A place not in use yet is 0 or what it will be.
+      const Word difference =
+          bytes[static_cast<size_t>(word)].load(std::memory_order_relaxed) ^ (kOnes * byte);
+      const Word zeros = (difference - kOnes) & ~difference & kHighBits;
+      if (zeros != 0) {
+        const int i = word * kBytesPerWord + std::countr_zero(zeros) / 8;
+        return i < n ? &children[static_cast<size_t>(i)] : nullptr;
       }
     }
-    return WalkRight(slot, is_before);
+    return nullptr;
   }
 
-  Position Last() const {
-    return Search(~uint32_t{0}, [](uint64_t) { return true; });
+  bool Full() const { return count.load(std::memory_order_relaxed) == kCapacity; }
+
+  void Add(uint8_t byte, Child child) {
+    const int n = count.load(std::memory_order_relaxed);
+    std::atomic<Word>& word = bytes[static_cast<size_t>(n / kBytesPerWord)];
+    children[static_cast<size_t>(n)].store(child, std::memory_order_relaxed);
+    word.store(word.load(std::memory_order_relaxed) |
+                   static_cast<Word>(Word{byte} << (n % kBytesPerWord * 8)),
+               std::memory_order_relaxed);
+    count.store(static_cast<uint8_t>(n + 1), std::memory_order_release);
   }
 
-  // How `key`'s prefix compares with the node's: 0 if it shares it, as it does within the bounds of
-  // most nodes, else the order of `key` and everything in the node.
-  int ComparePrefix(const Arena& arena, std::string_view key) const {
-    if (prefix_holder == 0) return 0;
-    const char* const prefix = arena.At(prefix_holder) + kEntryHeaderBytes;
-    const size_t shared_bytes = key.size() < prefix_bytes ? key.size() : prefix_bytes;
-    const int order = std::memcmp(key.data(), prefix, shared_bytes);
-    return order != 0 ? order : key.size() < prefix_bytes ? -1 : 0;
-  }
-
-  // In a leaf: where `target` is or would be.
-  Position LowerBound(const Arena& arena, const Target& target) const {
-    if (const int order = ComparePrefix(arena, target.key); order != 0) [[unlikely]] {
-      return order < 0 ? Position{0, 0, Load(0)} : Last();
+  // The place whose byte is the smallest one above `position`; -1 if there is none.
+  int PlaceAfter(int position) const {
+    const int n = count.load(std::memory_order_acquire);
+    int best = kAfterAll;
+    int place = -1;
+    for (int i = 0; i < n; ++i) {
+      const int byte = ByteAt(i);
+      if (byte > position && byte < best) {
+        best = byte;
+        place = i;
+      }
     }
-    const uint32_t head = HeadOf(target.key, prefix_bytes);
-    return Search(head, [&](uint64_t word) {
-      const uint32_t other = HeadOfWord(word);
-      return other != head ? other < head : target.OrderOf(arena.At(OffsetOfWord(word))) < 0;
-    });
+    return place;
   }
-
-  // In an inner node: the child to look for `target` in is `before`.
-  Position FindChild(const Arena& arena, const Target& target) const {
-    if (const int order = ComparePrefix(arena, target.key); order != 0) [[unlikely]] {
-      return order < 0 ? Position{1, Load(0), Load(1)} : Last();
+  int PlaceBefore(int position) const {
+    const int n = count.load(std::memory_order_acquire);
+    int best = kEnd;
+    int place = -1;
+    for (int i = 0; i < n; ++i) {
+      const int byte = ByteAt(i);
+      if (byte < position && byte > best) {
+        best = byte;
+        place = i;
+      }
     }
-    const uint32_t head = HeadOf(target.key, prefix_bytes);
-    const auto is_before = [&](uint64_t word) {
-      const uint32_t other = HeadOfWord(word);
-      if (other != head) return other < head;
-      const Node& child = At(arena, OffsetOfWord(word));
-      return child.low == 0 || target.OrderOf(arena.At(child.low)) <= 0;
-    };
-    return Search(head, is_before);
-  }
-
-  static const Node& At(const Arena& arena, Arena::Offset offset) {
-    return *reinterpret_cast<const Node*>(arena.At(offset));
-  }
-  static Node& At(Arena& arena, Arena::Offset offset) {
-    return *reinterpret_cast<Node*>(arena.At(offset));
-  }
-
-  // The leaf that `target` belongs into, below `root` (not 0).
-  static const Node& FindLeaf(const Arena& arena, Arena::Offset root, const Target& target) {
-    const Node* node = &At(arena, root);
-    for (int level = node->level; level > 0; --level) {
-      node = &At(arena, OffsetOfWord(node->FindChild(arena, target).before));
-      node->Prefetch();
-    }
-    return *node;
+    return place;
   }
 };
 
-static_assert(sizeof(Node) % 64 == 0, "a node is whole cache lines");
+using SmallNode4 = SmallNode<4, uint32_t, Node::Layout::kSmall4>;
+using SmallNode16 = SmallNode<16, uint64_t, Node::Layout::kSmall16>;
+using SmallNode32 = SmallNode<32, uint64_t, Node::Layout::kSmall32>;
+
+struct IndexedNode64 : Node {
+  static constexpr int kChildrenMax = 64;
+  static constexpr uint8_t kNone = 255;
+
+  // Released after the child is in its place.
+  std::array<std::atomic<uint8_t>, 256> places;
+  std::array<std::atomic<Child>, kChildrenMax> children{};
+
+  IndexedNode64() : Node(Layout::kIndexed64) {
+    for (std::atomic<uint8_t>& place : places) place.store(kNone, std::memory_order_relaxed);
+  }
+
+  std::atomic<Child>* FindByte(uint8_t byte) {
+    const uint8_t place = places[byte].load(std::memory_order_acquire);
+    return place == kNone ? nullptr : &children[place];
+  }
+  bool Full() const { return count.load(std::memory_order_relaxed) == kChildrenMax; }
+  void Add(uint8_t byte, Child child) {
+    const uint8_t n = count.load(std::memory_order_relaxed);
+    children[n].store(child, std::memory_order_relaxed);
+    places[byte].store(n, std::memory_order_release);
+    count.store(static_cast<uint8_t>(n + 1), std::memory_order_relaxed);
+  }
+};
+
+struct FullNode : Node {
+  static constexpr int kChildrenMax = 256;
+
+  std::array<std::atomic<Child>, 256> children{};
+
+  FullNode() : Node(Layout::kFull) {}
+
+  std::atomic<Child>* FindByte(uint8_t byte) {
+    return children[byte].load(std::memory_order_relaxed) == 0 ? nullptr : &children[byte];
+  }
+  bool Full() const { return false; }
+  void Add(uint8_t byte, Child child) { children[byte].store(child, std::memory_order_release); }
+};
+
+// Calls `function` with the node as what it is.
+template <typename Function>
+decltype(auto) Dispatch(Node& node, Function&& function) {
+  switch (node.layout) {
+    case Node::Layout::kSmall4:
+      return function(static_cast<SmallNode4&>(node));
+    case Node::Layout::kSmall16:
+      return function(static_cast<SmallNode16&>(node));
+    case Node::Layout::kSmall32:
+      return function(static_cast<SmallNode32&>(node));
+    case Node::Layout::kIndexed64:
+      return function(static_cast<IndexedNode64&>(node));
+    default:
+      return function(static_cast<FullNode&>(node));
+  }
+}
+
+inline std::atomic<Child>* Node::Find(uint8_t byte) {
+  return Dispatch(*this, [byte](auto& node) { return node.FindByte(byte); });
+}
+
+inline Child Node::After(int* position) const {
+  if (*position < kEnd) {
+    *position = kEnd;
+    if (const Child child = end.load(std::memory_order_acquire); child != 0) return child;
+  }
+  return Dispatch(const_cast<Node&>(*this), [position](auto& node) -> Child {
+    if constexpr (requires { node.PlaceAfter(0); }) {
+      const int place = node.PlaceAfter(*position);
+      if (place < 0) return 0;
+      *position = node.ByteAt(place);
+      return node.children[static_cast<size_t>(place)].load(std::memory_order_acquire);
+    } else {
+      for (++*position; *position < kAfterAll; ++*position) {
+        const std::atomic<Child>* const child = node.FindByte(static_cast<uint8_t>(*position));
+        if (child != nullptr) return child->load(std::memory_order_acquire);
+      }
+      return 0;
+    }
+  });
+}
+
+inline Child Node::Before(int* position) const {
+  if (*position > 0) {
+    const Child found = Dispatch(const_cast<Node&>(*this), [position](auto& node) -> Child {
+      if constexpr (requires { node.PlaceBefore(0); }) {
+        const int place = node.PlaceBefore(*position);
+        if (place < 0) return 0;
+        *position = node.ByteAt(place);
+        return node.children[static_cast<size_t>(place)].load(std::memory_order_acquire);
+      } else {
+        for (--*position; *position >= 0; --*position) {
+          const std::atomic<Child>* const child = node.FindByte(static_cast<uint8_t>(*position));
+          if (child != nullptr) return child->load(std::memory_order_acquire);
+        }
+        return 0;
+      }
+    });
+    if (found != 0) return found;
+  }
+  if (*position > kEnd) {
+    *position = kEnd;
+    return end.load(std::memory_order_acquire);
+  }
+  return 0;
+}
+
+inline void Node::PrefetchChildren(const Arena& arena) const {
+  if (layout > Layout::kSmall32) return;
+  Dispatch(const_cast<Node&>(*this), [&arena](auto& node) {
+    const size_t n = node.count.load(std::memory_order_acquire);
+    for (size_t i = 0; i < n && i < node.children.size(); ++i) {
+      const Child child = node.children[i].load(std::memory_order_acquire);
+      __builtin_prefetch(arena.At(RecordOf(child)));
+    }
+  });
+}
 
 }  // namespace varve::memtable

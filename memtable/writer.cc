@@ -2,263 +2,184 @@
 
 #include <algorithm>
 #include <cassert>
-#include <limits>
 #include <new>
+#include <string_view>
+#include <vector>
 
 namespace varve::memtable {
 namespace {
 
 size_t SharedPrefixBytes(std::string_view a, std::string_view b) {
-  const size_t bytes = std::min({a.size(), b.size(), size_t{std::numeric_limits<uint16_t>::max()}});
-  size_t i = 0;
-  while (i < bytes && a[i] == b[i]) ++i;
-  return i;
+  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
+                             a.begin());
 }
 
 }  // namespace
 
-const char* Writer::Add(const Entry& entry) {
-  const Offset added = NewEntry(entry);
-  if (memtable_.root_.load(std::memory_order_relaxed) == 0) {
-    // A first leaf has no prefix: there is nothing yet to tell one from.
-    const Offset leaf = NewNode(0, {.low = 0, .high = 0, .first = 0, .last = 0});
-    Fill(At(leaf), {&added, 1});
-    memtable_.root_.store(leaf, std::memory_order_release);
-    return nullptr;
+Arena::Offset Writer::Add(const Entry& entry) {
+  assert(entry.key.size() <= kKeyBytesMax && entry.value.size() <= kValueBytesMax);
+  const std::string_view key = entry.key;
+  std::atomic<Child>* place = &root_;
+  size_t depth = 0;
+  for (;;) {
+    // Relaxed: this thread wrote it.
+    const Child child = place->load(std::memory_order_relaxed);
+    if (child == 0) {
+      place->store(LeafOf(Record::New(arena_, entry, 0)), std::memory_order_release);
+      return 0;
+    }
+    if (IsLeaf(child)) {
+      if (Record(arena_, RecordOf(child)).key() == key) return AddVersion(*place, entry);
+      Branch(*place, depth, entry);
+      return 0;
+    }
+    Node& node = Node::At(arena_, child);
+    if (node.prefix_bytes > 0) {
+      const std::string_view prefix = node.Prefix(arena_, depth);
+      const size_t shared_bytes = SharedPrefixBytes(prefix, key.substr(depth));
+      if (shared_bytes < prefix.size()) {
+        CutPrefix(*place, depth, shared_bytes, entry);
+        return 0;
+      }
+      depth += shared_bytes;
+    }
+    if (depth == key.size()) {
+      place = &node.end;
+      continue;
+    }
+    const uint8_t byte = static_cast<uint8_t>(key[depth]);
+    std::atomic<Child>* const next = node.Find(byte);
+    if (next == nullptr) {
+      AddChild(*place, byte, LeafOf(Record::New(arena_, entry, 0)));
+      return 0;
+    }
+    place = next;
+    ++depth;
   }
+}
 
-  const Target target{entry.key, entry.sequence};
-  const Offset leaf_offset = FindLeaf(target);
-  Node& leaf = At(leaf_offset);
-  const Node::Position position = leaf.LowerBound(arena_, target);
-  if (position.at != Node::kEmpty) {
-    const char* const found = arena_.At(Node::OffsetOfWord(position.at));
-    if (target.OrderOf(found) == 0) {
-      leaf.Store(position.slot, Node::Word(Node::HeadOfWord(position.at), added));
-      return found;
+Arena::Offset Writer::AddVersion(std::atomic<Child>& place, const Entry& entry) {
+  Record version(arena_, RecordOf(place.load(std::memory_order_relaxed)));
+  // Commits come in the order of their sequence numbers, so there is hardly ever a newer version;
+  // those there are are copied, as records do not change.
+  std::vector<Entry> newer;
+  Arena::Offset behind = version.offset();
+  while (behind != 0 && version.sequence() > entry.sequence) {
+    newer.push_back(version.Decode());
+    behind = version.HasOlder() ? version.Older().offset() : 0;
+    if (behind != 0) version = Record(arena_, behind);
+  }
+  Arena::Offset replaced = 0;
+  if (behind != 0 && version.sequence() == entry.sequence) {
+    replaced = behind;
+    behind = version.HasOlder() ? version.Older().offset() : 0;
+  }
+  Arena::Offset newest = Record::New(arena_, entry, behind);
+  while (!newer.empty()) {
+    newest = Record::New(arena_, newer.back(), newest);
+    newer.pop_back();
+  }
+  place.store(LeafOf(newest), std::memory_order_release);
+  return replaced;
+}
+
+void Writer::Branch(std::atomic<Child>& place, size_t depth, const Entry& entry) {
+  const Child other = place.load(std::memory_order_relaxed);
+  const std::string_view other_key = Record(arena_, RecordOf(other)).key();
+  const size_t shared_bytes = SharedPrefixBytes(other_key.substr(depth), entry.key.substr(depth));
+  const Child branch = NewNode<SmallNode4>();
+  Node& node = Node::At(arena_, branch);
+  node.SetPrefix(arena_, RecordOf(other), depth, shared_bytes);
+  Hang(node, other_key, depth + shared_bytes, other);
+  Hang(node, entry.key, depth + shared_bytes, LeafOf(Record::New(arena_, entry, 0)));
+  place.store(branch, std::memory_order_release);
+}
+
+void Writer::CutPrefix(std::atomic<Child>& place, size_t depth, size_t shared_bytes,
+                       const Entry& entry) {
+  Node& old = Node::At(arena_, place.load(std::memory_order_relaxed));
+  const Arena::Offset holder = old.holder;
+  const std::string_view holder_key = Record(arena_, holder).key();
+  const Child lower = CopyNode(old, /*larger=*/false);
+  Node::At(arena_, lower)
+      .SetPrefix(arena_, holder, depth + shared_bytes + 1, old.prefix_bytes - shared_bytes - 1);
+  const Child upper = NewNode<SmallNode4>();
+  SmallNode4& node = static_cast<SmallNode4&>(Node::At(arena_, upper));
+  node.SetPrefix(arena_, holder, depth, shared_bytes);
+  node.Add(static_cast<uint8_t>(holder_key[depth + shared_bytes]), lower);
+  Hang(node, entry.key, depth + shared_bytes, LeafOf(Record::New(arena_, entry, 0)));
+  place.store(upper, std::memory_order_release);
+}
+
+void Writer::Hang(Node& node, std::string_view key, size_t depth, Child leaf) {
+  if (depth == key.size()) {
+    node.end.store(leaf, std::memory_order_release);
+  } else {
+    static_cast<SmallNode4&>(node).Add(static_cast<uint8_t>(key[depth]), leaf);
+  }
+}
+
+void Writer::AddChild(std::atomic<Child>& place, uint8_t byte, Child child) {
+  Node& node = Node::At(arena_, place.load(std::memory_order_relaxed));
+  const bool added = Dispatch(node, [&](auto& full) {
+    if (full.Full()) return false;
+    full.Add(byte, child);
+    return true;
+  });
+  if (added) return;
+  const Child grown = CopyNode(node, /*larger=*/true);
+  Node& copy = Node::At(arena_, grown);
+  copy.holder = node.holder;
+  copy.prefix_bytes = node.prefix_bytes;
+  std::memcpy(copy.prefix, node.prefix, sizeof copy.prefix);
+  Dispatch(copy, [&](auto& larger) { larger.Add(byte, child); });
+  place.store(grown, std::memory_order_release);
+}
+
+Child Writer::CopyNode(Node& from, bool larger) {
+  switch (from.layout) {
+    case Node::Layout::kSmall4: {
+      auto& small = static_cast<SmallNode4&>(from);
+      return larger ? CopyAs<SmallNode16>(small) : CopyAs<SmallNode4>(small);
+    }
+    case Node::Layout::kSmall16: {
+      auto& small = static_cast<SmallNode16&>(from);
+      return larger ? CopyAs<SmallNode32>(small) : CopyAs<SmallNode16>(small);
+    }
+    case Node::Layout::kSmall32: {
+      auto& small = static_cast<SmallNode32&>(from);
+      return larger ? CopyAs<IndexedNode64>(small) : CopyAs<SmallNode32>(small);
+    }
+    case Node::Layout::kIndexed64: {
+      auto& indexed = static_cast<IndexedNode64&>(from);
+      return larger ? CopyAs<FullNode>(indexed) : CopyAs<IndexedNode64>(indexed);
+    }
+    default:
+      assert(!larger);
+      return CopyAs<FullNode>(static_cast<FullNode&>(from));
+  }
+}
+
+template <typename To, typename From>
+Child Writer::CopyAs(From& from) {
+  const Child copy = NewNode<To>();
+  To& to = static_cast<To&>(Node::At(arena_, copy));
+  to.end.store(from.end.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  if constexpr (requires { from.ByteAt(0); }) {
+    const int count = from.count.load(std::memory_order_relaxed);
+    for (int i = 0; i < count; ++i) {
+      const Child child = from.children[static_cast<size_t>(i)].load(std::memory_order_relaxed);
+      to.Add(from.ByteAt(i), child);
+    }
+  } else {
+    for (int byte = 0; byte < 256; ++byte) {
+      const std::atomic<Child>* const place = from.FindByte(static_cast<uint8_t>(byte));
+      if (place != nullptr) {
+        to.Add(static_cast<uint8_t>(byte), place->load(std::memory_order_relaxed));
+      }
     }
   }
-  if (leaf.count < Node::kSlots && leaf.ComparePrefix(arena_, entry.key) == 0) {
-    InsertWord(leaf, position.slot, WordFor(leaf, added));
-  } else {
-    GrowLeaf(leaf_offset, position.slot, added);
-  }
-  return nullptr;
-}
-
-Writer::Offset Writer::NewEntry(const Entry& entry) {
-  assert(entry.key.size() <= kKeyBytesMax && entry.value.size() <= kValueBytesMax);
-  const Offset offset = arena_.Allocate(kEntryHeaderBytes + entry.key.size() + entry.value.size());
-  EncodeEntry(entry, arena_.At(offset));
-  return offset;
-}
-
-Writer::Offset Writer::NewNode(int level, const Range& range) {
-  const Offset offset = arena_.Allocate(sizeof(Node), 64);
-  Node& node = *new (arena_.At(offset)) Node;
-  node.level = static_cast<uint8_t>(level);
-  node.low = range.low;
-  if (range.low != 0 && range.high != 0) {
-    node.prefix_bytes = static_cast<uint16_t>(SharedPrefixBytes(Key(range.low), Key(range.high)));
-  } else if (range.first != 0) {
-    node.prefix_bytes = static_cast<uint16_t>(SharedPrefixBytes(Key(range.first), Key(range.last)));
-    if (node.prefix_bytes > 0) node.prefix_holder = range.first;
-  }
-  return offset;
-}
-
-void Writer::Fill(Node& node, std::span<const Offset> offsets) {
-  for (const Offset offset : offsets) {
-    const uint64_t word = WordFor(node, offset);
-    node.slots[node.count++].store(word, std::memory_order_relaxed);
-  }
-  if (node.level > 0) {
-    const uint64_t first = Node::Word(0, offsets[0]);
-    node.slots[0].store(first, std::memory_order_relaxed);
-  }
-}
-
-uint64_t Writer::WordFor(const Node& node, Offset offset) const {
-  const Offset entry = node.level == 0 ? offset : Node::At(arena_, offset).low;
-  return Node::Word(entry == 0 ? 0 : HeadOf(Key(entry), node.prefix_bytes), offset);
-}
-
-Writer::Offset Writer::FindLeaf(const Target& target) {
-  Offset offset = memtable_.root_.load(std::memory_order_relaxed);
-  const int top = At(offset).level;
-  levels_ = top + 1;
-  assert(levels_ < kLevelsMax);
-  for (int level = top; level > 0; --level) {
-    const Node::Position position = At(offset).FindChild(arena_, target);
-    path_[static_cast<size_t>(level)] = {offset, position.slot - 1};
-    offset = Node::OffsetOfWord(position.before);
-    At(offset).Prefetch();
-  }
-  return offset;
-}
-
-void Writer::InsertWord(Node& node, uint32_t slot, uint64_t word) {
-  node.run = slot != node.last_insert + 1u ? 0
-             : node.run < kRunMin          ? static_cast<uint8_t>(node.run + 1)
-                                           : node.run;
-  node.last_insert = static_cast<uint16_t>(slot);
-  for (uint32_t i = node.count; i > slot; --i) {
-    node.Store(i, node.slots[i - 1].load(std::memory_order_relaxed));
-  }
-  node.Store(slot, word);
-  ++node.count;
-}
-
-void Writer::GrowLeaf(Offset old_offset, uint32_t slot, Offset entry) {
-  Node& old = At(old_offset);
-  const uint32_t count = old.count;
-  const bool in_run = old.run >= kRunMin && slot == old.last_insert + 1u;
-  const Offset next = old.next.load(std::memory_order_relaxed);
-  const Offset high = next == 0 ? 0 : At(next).low;
-
-  if (in_run && slot == count && count == Node::kSlots) {
-    // Ascending keys: the old leaf stays, full, and a new one begins.
-    const Range range{
-        .low = entry, .high = high, .first = Node::OffsetOfWord(old.Load(0)), .last = entry};
-    const Offset right = NewNode(0, range);
-    Fill(At(right), {&entry, 1});
-    At(right).run = kRunMin;
-    At(right).previous.store(old_offset, std::memory_order_relaxed);
-    At(right).next.store(next, std::memory_order_relaxed);
-    // The parent first: who meets a leaf in the chain that begins before what he looks for need
-    // only ask the root again.
-    InsertChild(1, old_offset, right, range);
-    if (next != 0) At(next).previous.store(right, std::memory_order_release);
-    old.next.store(right, std::memory_order_release);
-    return;
-  }
-
-  std::array<Offset, Node::kSlots + 1> entries;
-  for (uint32_t i = 0, from = 0; i <= count; ++i) {
-    entries[i] = i == slot ? entry : Node::OffsetOfWord(old.Load(from++));
-  }
-  const std::span<const Offset> all(entries.data(), count + 1);
-  const Range range{.low = old.low, .high = high, .first = all.front(), .last = all.back()};
-
-  if (all.size() <= Node::kSlots) {
-    // The entry does not share the leaf's prefix: make the leaf anew with a shorter one.
-    const Offset replacement = NewNode(0, range);
-    Fill(At(replacement), all);
-    Link(old_offset, replacement, replacement);
-    ReplaceChild(1, replacement);
-    return;
-  }
-
-  const size_t middle = in_run ? std::min<size_t>(slot + 1, all.size() - 1) : all.size() / 2;
-  const Offset right_low = all[middle];
-  const Offset left = NewNode(
-      0, {.low = old.low, .high = right_low, .first = all.front(), .last = all[middle - 1]});
-  const Offset right =
-      NewNode(0, {.low = right_low, .high = high, .first = right_low, .last = all.back()});
-  Fill(At(left), all.first(middle));
-  Fill(At(right), all.subspan(middle));
-  if (in_run) {
-    At(left).run = kRunMin;
-    At(left).last_insert = static_cast<uint16_t>(slot);
-  }
-  At(left).next.store(right, std::memory_order_relaxed);
-  At(right).previous.store(left, std::memory_order_relaxed);
-  Link(old_offset, left, right);
-  InsertChild(1, left, right, range);
-}
-
-// Puts the chain of leaves from `first` to `last` in the place of `old`.
-void Writer::Link(Offset old_offset, Offset first, Offset last) {
-  const Offset previous = At(old_offset).previous.load(std::memory_order_relaxed);
-  const Offset next = At(old_offset).next.load(std::memory_order_relaxed);
-  At(first).previous.store(previous, std::memory_order_relaxed);
-  At(last).next.store(next, std::memory_order_relaxed);
-  if (next != 0) At(next).previous.store(last, std::memory_order_release);
-  if (previous != 0) At(previous).next.store(first, std::memory_order_release);
-}
-
-void Writer::ReplaceChild(int level, Offset child) {
-  if (level == levels_) {
-    memtable_.root_.store(child, std::memory_order_release);
-    return;
-  }
-  const Step& step = path_[static_cast<size_t>(level)];
-  Node& node = At(step.offset);
-  node.Store(step.slot, Node::Word(Node::HeadOfWord(node.Load(step.slot)), child));
-}
-
-Writer::Offset Writer::HighOf(int level) {
-  for (++level; level < levels_; ++level) {
-    const Step& step = path_[static_cast<size_t>(level)];
-    const Node& node = At(step.offset);
-    if (step.slot + 1 < node.count) return At(Node::OffsetOfWord(node.Load(step.slot + 1))).low;
-  }
-  return 0;
-}
-
-void Writer::InsertChild(int level, Offset left, Offset right, const Range& range) {
-  if (level == levels_) {
-    const Offset root =
-        NewNode(level, {.low = 0, .high = 0, .first = range.first, .last = range.last});
-    const std::array<Offset, 2> children{left, right};
-    Fill(At(root), children);
-    memtable_.root_.store(root, std::memory_order_release);
-    return;
-  }
-
-  const Step step = path_[static_cast<size_t>(level)];
-  Node& old = At(step.offset);
-  const uint32_t slot = step.slot + 1;
-  const uint32_t count = old.count;
-  const Offset right_low = At(right).low;
-  if (count < Node::kSlots && old.ComparePrefix(arena_, Key(right_low)) == 0) {
-    // First the new child, then what it was split from: until then the old child answers for both.
-    InsertWord(old, slot, WordFor(old, right));
-    ReplaceChild(level, left);
-    return;
-  }
-
-  const Offset high = HighOf(level);
-  // Slot 0 counts as before everything, so the keys an inner node compares begin at slot 1.
-  const Offset first_low = count > 1 ? At(Node::OffsetOfWord(old.Load(1))).low : right_low;
-  if (slot == count && count == Node::kSlots && old.run >= kRunMin) {
-    const Range old_range{.low = right_low, .high = high, .first = first_low, .last = right_low};
-    const Offset upper = NewNode(level, old_range);
-    Fill(At(upper), {&right, 1});
-    At(upper).run = kRunMin;
-    InsertChild(level + 1, step.offset, upper, old_range);
-    ReplaceChild(level, left);
-    return;
-  }
-
-  std::array<Offset, Node::kSlots + 1> children;
-  for (uint32_t i = 0, from = 0; i <= count; ++i) {
-    children[i] = i == slot ? right : Node::OffsetOfWord(old.Load(from++));
-  }
-  children[step.slot] = left;
-  const std::span<const Offset> all(children.data(), count + 1);
-  const Range old_range{
-      .low = old.low, .high = high, .first = At(all[1]).low, .last = At(all.back()).low};
-
-  if (all.size() <= Node::kSlots) {
-    const Offset replacement = NewNode(level, old_range);
-    Fill(At(replacement), all);
-    ReplaceChild(level + 1, replacement);
-    return;
-  }
-
-  const size_t middle = all.size() / 2;
-  const Offset middle_low = At(all[middle]).low;
-  const Offset lower = NewNode(level, {.low = old.low,
-                                       .high = middle_low,
-                                       .first = old_range.first,
-                                       .last = At(all[middle - 1]).low});
-  const Offset upper = NewNode(
-      level,
-      {.low = middle_low, .high = high, .first = At(all[middle + 1]).low, .last = old_range.last});
-  Fill(At(lower), all.first(middle));
-  Fill(At(upper), all.subspan(middle));
-  InsertChild(level + 1, lower, upper, old_range);
+  return copy;
 }
 
 }  // namespace varve::memtable
