@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "item/base64.h"
 #include "item/errors.h"
 #include "item/expression/reserved_words.h"
 
@@ -17,29 +18,13 @@ using Problem = std::optional<std::string>;
 #define VARVE_RETURN_IF_PROBLEM(expression) \
   if (Problem problem = (expression)) return problem
 
-std::string Base64(std::string_view bytes) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0);
-    }
-    for (size_t j = 0; j < 4; ++j) {
-      text += i + j > bytes.size() ? '=' : kDigits[group >> (18 - 6 * j) & 63];
-    }
-  }
-  return text;
-}
-
 // "AttributeValue: {N:1}", of a scalar.
 std::string Describe(ValueView value) {
   std::string text;
   if (value.Is(ValueType::kNumber)) {
     text = value.number().ToString();
   } else if (value.Is(ValueType::kBinary)) {
-    text = Base64(value.text());
+    AppendBase64(value.text(), text);
   } else if (value.Is(ValueType::kString)) {
     text = value.text();
   }

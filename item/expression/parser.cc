@@ -167,13 +167,14 @@ class Parser {
   }
 
   NodePtr Not(bool operand_allowed) {
-    if (!AcceptKeyword("NOT")) return Predicate(operand_allowed);
-    if (!Deeper()) return nullptr;
-    NodePtr node = Operator(NodeKind::kNot);
-    NodePtr operand = Not(false);
-    if (operand == nullptr) return nullptr;
-    node->operands.push_back(std::move(operand));
-    --depth_;
+    size_t count = 0;
+    while (AcceptKeyword("NOT")) ++count;
+    NodePtr node = Predicate(operand_allowed && count == 0);
+    for (; node != nullptr && count > 0; --count) {
+      NodePtr negation = Operator(NodeKind::kNot);
+      negation->operands.push_back(std::move(node));
+      node = std::move(negation);
+    }
     return node;
   }
 
