@@ -1,0 +1,99 @@
+// Stream sockets on executors. Everything here runs on io_uring and on POSIX; the simulation has no
+// network.
+//
+//   auto listener = Listen({.address = "127.0.0.1", .port = 8000});
+//   for (;;) {
+//     StatusOr<Socket> socket = co_await Accept(*listener);
+//     if (!socket.ok()) break;                    // Shutdown(*listener) ends it
+//     executor.Spawn(Serve(std::move(*socket)));
+//   }
+//
+// Only one receive and one send may be under way on a socket, on one executor each. To end what
+// waits on a socket call Shutdown, then let the tasks return, then close it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/status.h"
+#include "io/executor.h"
+#include "io/task.h"
+
+namespace varve::io {
+
+// Owns a descriptor.
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept {
+    if (this != &other) {
+      Close();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  ~Socket() { Close(); }
+
+  bool valid() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  // Nothing may be under way on it.
+  void Close();
+
+ private:
+  int fd_ = -1;
+};
+
+struct ListenOptions {
+  std::string address = "127.0.0.1";  // a numeric IPv4 or IPv6 address
+  uint16_t port = 0;                  // 0: any free port, see LocalPort
+  int backlog = 1024;
+  // Several sockets may listen on the port; the kernel spreads connections over them.
+  bool reuse_port = false;
+};
+
+// InvalidArgument for an address that is none; Unavailable, naming address and port, if the system
+// refuses (the port is taken, no permission).
+StatusOr<Socket> Listen(const ListenOptions& options);
+
+// The port a socket is bound to.
+StatusOr<uint16_t> LocalPort(const Socket& socket);
+
+// "address:port" of the other end, or "?" if the connection is gone.
+std::string PeerName(const Socket& socket);
+
+// Connects, blocking the calling thread: for clients and tests. `address` is numeric.
+StatusOr<Socket> Connect(const std::string& address, uint16_t port);
+
+// Waits for a connection. TCP_NODELAY is set on it. ResourceExhausted when the process or the
+// system is out of descriptors or memory: wait a little and try again. Unavailable once the
+// listener was shut down.
+Task<StatusOr<Socket>> Accept(const Socket& listener);
+
+// Waits until there is something to receive, or the stream has ended or failed. Needs no buffer, so
+// an idle connection costs none.
+Task<void> WaitReadable(const Socket& socket);
+
+// Receives at least one byte, at most into.size(). 0 is the end of the stream.
+Task<StatusOr<size_t>> Receive(const Socket& socket, std::span<char> into);
+
+// Sends all of `bytes`.
+Task<Status> Send(const Socket& socket, std::string_view bytes);
+
+// Ends both directions, which wakes whoever waits: receivers see the end of the stream, senders and
+// accepters an error. Any thread. The socket stays open.
+void Shutdown(const Socket& socket);
+
+// Sends no more: the other end sees the end of the stream. Any thread.
+void ShutdownSend(const Socket& socket);
+
+// Blocks SIGTERM and SIGINT in the calling thread and those it starts afterwards (call first thing
+// in main), and SIGPIPE's effect in the process. Returns a descriptor that becomes readable when
+// one of them arrives: wait for it with WaitReadable.
+StatusOr<Socket> WatchForTermination();
+
+}  // namespace varve::io
