@@ -178,6 +178,8 @@ void Shutdown(const Socket& socket) { shutdown(socket.fd(), SHUT_RDWR); }
 
 void ShutdownSend(const Socket& socket) { shutdown(socket.fd(), SHUT_WR); }
 
+void ShutdownReceive(const Socket& socket) { shutdown(socket.fd(), SHUT_RD); }
+
 StatusOr<Socket> WatchForTermination() {
   signal(SIGPIPE, SIG_IGN);
   sigset_t signals;

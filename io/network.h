@@ -91,6 +91,9 @@ void Shutdown(const Socket& socket);
 // Sends no more: the other end sees the end of the stream. Any thread.
 void ShutdownSend(const Socket& socket);
 
+// Receives no more than what has arrived: then the receiver sees the end of the stream. Any thread.
+void ShutdownReceive(const Socket& socket);
+
 // Blocks SIGTERM and SIGINT in the calling thread and those it starts afterwards (call first thing
 // in main), and SIGPIPE's effect in the process. Returns a descriptor that becomes readable when
 // one of them arrives: wait for it with WaitReadable.
