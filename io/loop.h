@@ -52,6 +52,9 @@ class LoopExecutor : public Executor {
     ready_.push_back(operation.waiter);
   }
 
+  // Whether a coroutine is ready to go on.
+  bool HasReady() const { return !ready_.empty(); }
+
   // An eventfd that wakes the loop. Whoever drains it does so before the loop looks at its posts.
   int wake_fd() const { return wake_fd_; }
 

@@ -110,7 +110,7 @@ TEST_P(FileTest, TransfersDirectly) {
 TEST_P(FileTest, WritesFromManyRegions) {
   const auto file = Open("a", {.mode = Mode::kCreate, .direct = true});
   std::vector<std::unique_ptr<BufferRegion>> regions;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 100; ++i) {
     regions.push_back(io().AllocateBuffers(kPageBytes));
     std::memset(regions.back()->data(), 'a' + i % 26, kPageBytes);
     const std::string_view page(regions.back()->data(), kPageBytes);
@@ -118,7 +118,7 @@ TEST_P(FileTest, WritesFromManyRegions) {
     ASSERT_TRUE(status.ok()) << status;
   }
   const auto reader = Open("a", {});
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(Read(*reader, i * kPageBytes, 2), std::string(2, 'a' + i % 26));
   }
 }
