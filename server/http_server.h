@@ -23,6 +23,7 @@
 
 #include "base/status.h"
 #include "io/io.h"
+#include "io/network.h"
 #include "io/sync.h"
 #include "server/http_request.h"
 #include "server/http_response.h"
@@ -102,7 +103,7 @@ class HttpServer {
   Status Listen();
 
   io::Task<void> Accept();
-  io::Task<void> RunConnection(Worker* worker, int fd);
+  io::Task<void> RunConnection(Worker* worker, io::Socket socket);
   io::Task<Next> ServeBurst(Worker* worker, Connection* connection, Exchange* exchange);
   // False if the client is gone.
   io::Task<bool> Send(Worker* worker, Connection* connection, std::string_view bytes);
@@ -117,7 +118,7 @@ class HttpServer {
   io::Io& io_;
   const HttpServerOptions options_;
   HttpHandler* const handler_;
-  int listener_ = -1;
+  io::Socket listener_;
   std::string address_;
   uint16_t port_ = 0;
   MemoryBudget body_memory_;

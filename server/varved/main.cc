@@ -1,16 +1,17 @@
 // varved: the Varve server.
 
-#include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "engine/db.h"
 #include "io/io.h"
+#include "io/network.h"
 #include "item/store.h"
 #include "server/config.h"
 #include "server/dynamodb_api.h"
@@ -27,20 +28,10 @@ StatusOr<std::unique_ptr<io::Io>> MakeIo(const std::string& name) {
   return io::NewIo();
 }
 
-// Signals that stop the server are taken by Run's sigwait alone, so every thread has them blocked.
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
 Status Run(const Config& config) {
   VARVE_RETURN_IF_ERROR(CheckConfig(config));
-  const sigset_t stop_signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
-
+  // Before any thread starts.
+  VARVE_ASSIGN_OR_RETURN(const io::Socket termination, io::WatchForTermination());
   VARVE_ASSIGN_OR_RETURN(const std::unique_ptr<io::Io> io, MakeIo(config.io));
   const uint64_t start_ns = io->MonotonicNs();
   VARVE_ASSIGN_OR_RETURN(std::unique_ptr<engine::Db> db,
@@ -58,19 +49,18 @@ Status Run(const Config& config) {
                config.engine.durability == engine::Durability::kDurable ? "durable" : "relaxed",
                io->name(), config.http.threads, (io->MonotonicNs() - start_ns) / 1'000'000);
 
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
-  // A second one ends the process at once; the log has what was acknowledged.
-  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
+  io::BlockOn(*io, io::WaitReadable(termination));
   const uint64_t stop_ns = io->MonotonicNs();
   http->Stop();
+  const std::string address = http->address();
   const uint64_t requests = http->counters().requests.load();
   store.reset();
   const Status closed = db->Close();
   db.reset();
-  spdlog::info("varved stopped by {} after {} requests, closed in {} ms",
-               signal == SIGTERM ? "SIGTERM" : "SIGINT", requests,
-               (io->MonotonicNs() - stop_ns) / 1'000'000);
+  spdlog::info(
+      "varved {} stopped listening on http://{} after {} requests, data in {}, {}, closed in {} ms",
+      kVersion, address, requests, config.data_dir, io->name(),
+      (io->MonotonicNs() - stop_ns) / 1'000'000);
   return closed;
 }
 
