@@ -94,6 +94,8 @@ class Iterator {
   io::Task<void> PrevAsync();
 
  private:
+  void Settle();
+
   std::unique_ptr<IteratorImpl> impl_;
 };
 

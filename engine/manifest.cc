@@ -117,22 +117,19 @@ uint64_t NumberOf(std::string_view name, std::string_view prefix, std::string_vi
   return error == std::errc() && end == name.data() + name.size() ? number : 0;
 }
 
-Manifest::Manifest(io::Io& io, std::string directory, Rule skipped_rule)
-    : io_(io), directory_(std::move(directory)), skipped_rule_(skipped_rule) {}
+Manifest::Manifest(io::Io& io, std::string directory) : io_(io), directory_(std::move(directory)) {}
 
 io::Task<StatusOr<std::unique_ptr<Manifest>>> Manifest::Create(io::Io& io, std::string directory,
-                                                               uint64_t database_id, Edit state,
-                                                               Rule skipped_rule) {
-  std::unique_ptr<Manifest> manifest(new Manifest(io, std::move(directory), skipped_rule));
+                                                               uint64_t database_id, Edit state) {
+  std::unique_ptr<Manifest> manifest(new Manifest(io, std::move(directory)));
   manifest->database_id_ = database_id;
   VARVE_CO_RETURN_IF_ERROR(manifest->state_.Apply(state));
   VARVE_CO_RETURN_IF_ERROR(co_await manifest->Rotate());
   co_return manifest;
 }
 
-io::Task<StatusOr<std::unique_ptr<Manifest>>> Manifest::Recover(io::Io& io, std::string directory,
-                                                                Rule skipped_rule) {
-  std::unique_ptr<Manifest> manifest(new Manifest(io, std::move(directory), skipped_rule));
+io::Task<StatusOr<std::unique_ptr<Manifest>>> Manifest::Recover(io::Io& io, std::string directory) {
+  std::unique_ptr<Manifest> manifest(new Manifest(io, std::move(directory)));
   const std::string current_path = CurrentPath(manifest->directory_);
   if (!io.Exists(current_path)) co_return NotFound("{}: no such file", current_path);
   auto current = co_await ReadWhole(io, current_path);
@@ -192,13 +189,13 @@ io::Task<Status> Manifest::Load(uint64_t number) {
   co_return absl::OkStatus();
 }
 
-io::Task<Status> Manifest::Append(std::string payload, Rule sync_rule) {
+io::Task<Status> Manifest::Append(std::string payload) {
   if (payload.size() > kPayloadBytesMax) {
     co_return ResourceExhausted("{}: edit of {} bytes", file_->path(), payload.size());
   }
   const std::string record = EncodeRecord(payload, number_, end_, database_id_);
   VARVE_CO_RETURN_IF_ERROR(co_await file_->Write(end_, record));
-  if (skipped_rule_ != sync_rule) VARVE_CO_RETURN_IF_ERROR(co_await file_->Sync());
+  VARVE_CO_RETURN_IF_ERROR(co_await file_->Sync());
   end_ += record.size();
   co_return absl::OkStatus();
 }
@@ -213,9 +210,8 @@ io::Task<Status> Manifest::WriteSnapshot(uint64_t number) {
   std::string payload;
   AppendU32(payload, kFormatVersion);
   payload += state_.Snapshot().Encode();
-  VARVE_CO_RETURN_IF_ERROR(co_await Append(std::move(payload), Rule::kSyncManifestRotation));
+  VARVE_CO_RETURN_IF_ERROR(co_await Append(std::move(payload)));
   snapshot_end_ = end_;
-  if (skipped_rule_ == Rule::kSyncManifestRotation) co_return absl::OkStatus();
   co_return io_.SyncDirectory(directory_);
 }
 
@@ -226,9 +222,8 @@ io::Task<Status> Manifest::PointCurrentAt(uint64_t number) {
   if (!file.ok()) co_return file.status();
   const std::string content = CurrentContent(number, database_id_);
   VARVE_CO_RETURN_IF_ERROR(co_await (*file)->Write(0, content));
-  if (skipped_rule_ != Rule::kSyncCurrent) VARVE_CO_RETURN_IF_ERROR(co_await (*file)->Sync());
+  VARVE_CO_RETURN_IF_ERROR(co_await (*file)->Sync());
   VARVE_CO_RETURN_IF_ERROR(io_.Rename(temporary_path, path));
-  if (skipped_rule_ == Rule::kSyncCurrent) co_return absl::OkStatus();
   co_return io_.SyncDirectory(directory_);
 }
 
@@ -260,7 +255,7 @@ void Manifest::RemoveOldManifests() {
 io::Task<Status> Manifest::Commit(Edit edit, ManifestState::Unreferenced* unreferenced) {
   const bool long_enough = end_ > bytes_max_ && end_ > 2 * snapshot_end_;
   if (failed_ || rotate_next_ || long_enough) VARVE_CO_RETURN_IF_ERROR(co_await Rotate());
-  Status appended = co_await Append(edit.Encode(), Rule::kSyncManifestEdit);
+  Status appended = co_await Append(edit.Encode());
   if (!appended.ok()) {
     failed_ = true;
     // Settle at once what the disk says, if it lets us.

@@ -14,7 +14,6 @@
 
 #include "base/status.h"
 #include "engine/manifest_state.h"
-#include "engine/options.h"
 #include "io/io.h"
 
 namespace varve::engine {
@@ -35,13 +34,11 @@ class Manifest {
  public:
   // Starts a new database in `directory` with `state` (an edit from nothing).
   static io::Task<StatusOr<std::unique_ptr<Manifest>>> Create(io::Io& io, std::string directory,
-                                                              uint64_t database_id, Edit state,
-                                                              Rule skipped_rule);
+                                                              uint64_t database_id, Edit state);
   // Reads the manifest that CURRENT names. NotFound if there is no CURRENT. A torn last record is
   // no edit; a damaged one with a good one behind it is DataLoss. The first commit rotates, so that
   // nothing is appended behind a tail that was found.
-  static io::Task<StatusOr<std::unique_ptr<Manifest>>> Recover(io::Io& io, std::string directory,
-                                                               Rule skipped_rule);
+  static io::Task<StatusOr<std::unique_ptr<Manifest>>> Recover(io::Io& io, std::string directory);
 
   // Makes `edit` durable and then part of state(). After an error the edit is not part of the state
   // and will not be, unless the process ends before the next successful commit: then it may be,
@@ -59,18 +56,17 @@ class Manifest {
   void set_bytes_max(uint64_t bytes_max) { bytes_max_ = bytes_max; }
 
  private:
-  Manifest(io::Io& io, std::string directory, Rule skipped_rule);
+  Manifest(io::Io& io, std::string directory);
 
   io::Task<Status> Rotate();
   io::Task<Status> WriteSnapshot(uint64_t number);
   io::Task<Status> PointCurrentAt(uint64_t number);
-  io::Task<Status> Append(std::string payload, Rule sync_rule);
+  io::Task<Status> Append(std::string payload);
   io::Task<Status> Load(uint64_t number);
   void RemoveOldManifests();
 
   io::Io& io_;
   const std::string directory_;
-  const Rule skipped_rule_;
   uint64_t database_id_ = 0;
   uint64_t bytes_max_ = uint64_t{16} << 20;
 

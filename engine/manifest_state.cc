@@ -39,31 +39,11 @@ bool TakeString(std::string_view& from, std::string* to) {
   return true;
 }
 
-void AppendTable(std::string& to, const TableRecord& table) {
-  AppendNumbers(to, kAddTable,
-                {table.number, table.bytes, table.sequence_min, table.sequence_max, table.entries,
-                 table.tombstones});
-  AppendLengthPrefixed(to, table.smallest_key);
-  AppendLengthPrefixed(to, table.largest_key);
-  AppendVarint(to, table.value_files.size());
-  for (const ValueFileUse& use : table.value_files) {
-    AppendVarint(to, use.number);
-    AppendVarint(to, use.bytes);
-  }
-}
-
-bool TakeTable(std::string_view& from, TableRecord* table) {
-  uint64_t uses = 0;
-  if (!TakeNumbers(from, {&table->number, &table->bytes, &table->sequence_min, &table->sequence_max,
-                          &table->entries, &table->tombstones}) ||
-      !TakeString(from, &table->smallest_key) || !TakeString(from, &table->largest_key) ||
-      !TakeVarint(from, &uses) || uses > from.size()) {
-    return false;
-  }
-  table->value_files.resize(uses);
-  return std::all_of(table->value_files.begin(), table->value_files.end(), [&](ValueFileUse& use) {
-    return TakeNumbers(from, {&use.number, &use.bytes});
-  });
+bool TakeTable(std::string_view& from, Edit* edit) {
+  auto info = sstable::TableInfo::TakeFrom(from);
+  if (!info.ok()) return false;
+  edit->added_tables.push_back(*std::move(info));
+  return true;
 }
 
 bool TakePartition(std::string_view& from, PartitionRecord* partition) {
@@ -99,15 +79,15 @@ bool TakeField(std::string_view& from, Edit* edit) {
       edit->log_start = a;
       return true;
     case kSeal:
-      if (!TakeNumbers(from, {&a, &b})) return false;
-      edit->seals.push_back({a, b});
+      if (!TakeNumbers(from, {&a, &b, &c})) return false;
+      edit->seals.push_back({a, b, c});
       return true;
     case kAddValueFile:
       if (!TakeNumbers(from, {&a, &b})) return false;
       edit->added_value_files.push_back({a, b});
       return true;
     case kAddTable:
-      return TakeTable(from, &edit->added_tables.emplace_back());
+      return TakeTable(from, edit);
     case kAddPartition:
       return TakePartition(from, &edit->added_partitions.emplace_back());
     case kRemoveReference:
@@ -136,11 +116,15 @@ std::string Edit::Encode() const {
   if (next_file_number) AppendNumbers(to, kNextFileNumber, {*next_file_number});
   if (sequence_ceiling) AppendNumbers(to, kSequenceCeiling, {*sequence_ceiling});
   if (log_start) AppendNumbers(to, kLogStart, {*log_start});
-  for (const LogSeal& seal : seals) AppendNumbers(to, kSeal, {seal.segment, seal.end});
+  for (const wal::LogSeal& seal : seals)
+    AppendNumbers(to, kSeal, {seal.segment, seal.end, seal.next_segment});
   for (const ValueFileRecord& file : added_value_files) {
     AppendNumbers(to, kAddValueFile, {file.number, file.bytes});
   }
-  for (const TableRecord& table : added_tables) AppendTable(to, table);
+  for (const sstable::TableInfo& table : added_tables) {
+    AppendU8(to, kAddTable);
+    table.AppendTo(to);
+  }
   for (const PartitionRecord& partition : added_partitions) {
     AppendNumbers(to, kAddPartition, {partition.id, partition.live_from, partition.flushed_to});
     AppendLengthPrefixed(to, partition.begin);
@@ -186,8 +170,8 @@ Status ManifestState::Add(const Edit::AddedReference& added) {
   auto& level = partition->second.levels[added.level];
   const auto before = [&](const TableReference& a, const TableReference& b) {
     if (added.level == 0) return a.table > b.table;
-    const std::string& smallest_a = tables_.at(a.table).record.smallest_key;
-    const std::string& smallest_b = tables_.at(b.table).record.smallest_key;
+    const std::string& smallest_a = tables_.at(a.table).info.smallest_key;
+    const std::string& smallest_b = tables_.at(b.table).info.smallest_key;
     return std::max(a.clip_begin, smallest_a) < std::max(b.clip_begin, smallest_b);
   };
   level.insert(std::upper_bound(level.begin(), level.end(), added.reference, before),
@@ -221,22 +205,22 @@ Status ManifestState::Remove(const Edit::RemovedReference& removed) {
 Status ManifestState::Apply(const Edit& edit, Unreferenced* unreferenced) {
   if (edit.next_file_number) next_file_number_ = *edit.next_file_number;
   if (edit.sequence_ceiling) sequence_ceiling_ = *edit.sequence_ceiling;
-  for (const LogSeal& seal : edit.seals) seals_[seal.segment] = seal.end;
+  for (const wal::LogSeal& seal : edit.seals) seals_[seal.segment] = seal;
   if (edit.log_start) {
     log_start_ = *edit.log_start;
     seals_.erase(seals_.begin(), seals_.lower_bound(log_start_));
   }
   for (const ValueFileRecord& file : edit.added_value_files) value_files_[file.number] = file;
-  for (const TableRecord& table : edit.added_tables) {
-    if (!tables_.emplace(table.number, TableState{.record = table}).second) {
-      return Corruption("table {} added twice", table.number);
+  for (const sstable::TableInfo& table : edit.added_tables) {
+    if (!tables_.emplace(table.file_number, TableState{.info = table}).second) {
+      return Corruption("table {} added twice", table.file_number);
     }
-    for (const ValueFileUse& use : table.value_files) {
-      if (!value_files_.contains(use.number)) {
-        return Corruption("table {} uses value file {}, which does not exist", table.number,
-                          use.number);
+    for (const sstable::ValueFileUse& use : table.value_files) {
+      if (!value_files_.contains(use.file_number)) {
+        return Corruption("table {} uses value file {}, which does not exist", table.file_number,
+                          use.file_number);
       }
-      value_file_users_[use.number][table.number] = use.bytes;
+      value_file_users_[use.file_number][table.file_number] = use.stored_bytes;
     }
   }
   for (const PartitionRecord& partition : edit.added_partitions) {
@@ -246,7 +230,7 @@ Status ManifestState::Apply(const Edit& edit, Unreferenced* unreferenced) {
   }
   // Tables that may have lost their last reference, and new ones that never got one.
   std::vector<uint64_t> candidates;
-  for (const TableRecord& table : edit.added_tables) candidates.push_back(table.number);
+  for (const sstable::TableInfo& table : edit.added_tables) candidates.push_back(table.file_number);
   for (const Edit::RemovedReference& removed : edit.removed_references) {
     VARVE_RETURN_IF_ERROR(Remove(removed));
     candidates.push_back(removed.table);
@@ -282,9 +266,9 @@ Status ManifestState::Apply(const Edit& edit, Unreferenced* unreferenced) {
   for (const uint64_t number : candidates) {
     const auto table = tables_.find(number);
     if (table->second.references > 0) continue;
-    for (const ValueFileUse& use : table->second.record.value_files) {
-      value_file_users_[use.number].erase(number);
-      touched_value_files.push_back(use.number);
+    for (const sstable::ValueFileUse& use : table->second.info.value_files) {
+      value_file_users_[use.file_number].erase(number);
+      touched_value_files.push_back(use.file_number);
     }
     tables_.erase(table);
     if (unreferenced != nullptr) unreferenced->tables.push_back(number);
@@ -307,9 +291,9 @@ Edit ManifestState::Snapshot() const {
   edit.next_file_number = next_file_number_;
   edit.sequence_ceiling = sequence_ceiling_;
   edit.log_start = log_start_;
-  for (const auto& [segment, end] : seals_) edit.seals.push_back({segment, end});
+  for (const auto& [segment, seal] : seals_) edit.seals.push_back(seal);
   for (const auto& [number, file] : value_files_) edit.added_value_files.push_back(file);
-  for (const auto& [number, table] : tables_) edit.added_tables.push_back(table.record);
+  for (const auto& [number, table] : tables_) edit.added_tables.push_back(table.info);
   for (const auto& [id, partition] : partitions_) {
     edit.added_partitions.push_back(partition.record);
     for (int level = 0; level < kLevels; ++level) {
@@ -341,19 +325,19 @@ Status ManifestState::CheckInvariants() const {
       compaction::KeyInterval previous;
       bool first = true;
       for (const TableReference& reference : partition->levels[level]) {
-        const TableRecord& table = tables_.at(reference.table).record;
+        const sstable::TableInfo& table = tables_.at(reference.table).info;
         const bool inside = reference.clip_begin >= record.begin &&
                             (record.end.empty() ||
                              (!reference.clip_end.empty() && reference.clip_end <= record.end));
         if (!inside) {
           return Corruption("partition {} refers to table {} beyond its own range", record.id,
-                            table.number);
+                            table.file_number);
         }
         const auto keys = compaction::ClippedInterval(table.smallest_key, table.largest_key,
                                                       reference.clip_begin, reference.clip_end);
         if (level > 0 && !first && !previous.EndsBefore(keys.begin)) {
           return Corruption("table {} overlaps its neighbour in level {} of partition {}",
-                            table.number, level, record.id);
+                            table.file_number, level, record.id);
         }
         previous = keys;
         first = false;
@@ -371,7 +355,7 @@ uint64_t ManifestState::ReferencedValueBytes(uint64_t value_file) const {
   double bytes = 0;
   for (const auto& [number, used_bytes] : users->second) {
     const TableState& table = tables_.at(number);
-    const uint64_t table_bytes = std::max<uint64_t>(1, table.record.bytes);
+    const uint64_t table_bytes = std::max<uint64_t>(1, table.info.file_bytes);
     const double share = static_cast<double>(std::min(table.referenced_bytes, table_bytes)) /
                          static_cast<double>(table_bytes);
     bytes += static_cast<double>(used_bytes) * share;

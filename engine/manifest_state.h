@@ -13,26 +13,12 @@
 #include "base/entry.h"
 #include "base/status.h"
 #include "compaction/policy.h"
+#include "sstable/table_info.h"
+#include "wal/log.h"
 
 namespace varve::engine {
 
 using compaction::kLevels;
-using compaction::ValueFileUse;
-
-// A table file, as it was when its builder finished.
-struct TableRecord {
-  uint64_t number = 0;
-  uint64_t bytes = 0;
-  std::string smallest_key;
-  std::string largest_key;
-  SequenceNumber sequence_min = 0;
-  SequenceNumber sequence_max = 0;
-  uint64_t entries = 0;
-  uint64_t tombstones = 0;
-  std::vector<ValueFileUse> value_files;
-
-  bool operator==(const TableRecord&) const = default;
-};
 
 struct ValueFileRecord {
   uint64_t number = 0;
@@ -63,21 +49,13 @@ struct PartitionRecord {
   bool operator==(const PartitionRecord&) const = default;
 };
 
-// The log's segment `segment` ends at byte `end` of the file, whatever stands behind.
-struct LogSeal {
-  uint64_t segment = 0;
-  uint64_t end = 0;
-
-  bool operator==(const LogSeal&) const = default;
-};
-
 // A change of the manifest's state; all of it takes effect or none. Applied in the order of the
 // fields.
 struct Edit {
   std::optional<uint64_t> next_file_number;
   std::optional<SequenceNumber> sequence_ceiling;
   std::optional<uint64_t> log_start;  // segments below are forgotten
-  std::vector<LogSeal> seals;
+  std::vector<wal::LogSeal> seals;
 
   struct RemovedReference {
     uint64_t partition = 0;
@@ -98,7 +76,7 @@ struct Edit {
   };
 
   std::vector<ValueFileRecord> added_value_files;
-  std::vector<TableRecord> added_tables;
+  std::vector<sstable::TableInfo> added_tables;
   std::vector<PartitionRecord> added_partitions;
   std::vector<RemovedReference> removed_references;
   std::vector<AddedReference> added_references;
@@ -108,8 +86,6 @@ struct Edit {
   std::string Encode() const;
   // DataLoss if `bytes` is not an edit.
   static StatusOr<Edit> Decode(std::string_view bytes);
-
-  bool operator==(const Edit&) const = default;
 };
 
 struct PartitionState {
@@ -119,7 +95,7 @@ struct PartitionState {
 };
 
 struct TableState {
-  TableRecord record;
+  sstable::TableInfo info;
   uint64_t references = 0;
   uint64_t referenced_bytes = 0;  // over all references
 };
@@ -146,7 +122,7 @@ class ManifestState {
   uint64_t next_file_number() const { return next_file_number_; }
   SequenceNumber sequence_ceiling() const { return sequence_ceiling_; }
   uint64_t log_start() const { return log_start_; }
-  const std::map<uint64_t, uint64_t>& seals() const { return seals_; }  // segment → end
+  const std::map<uint64_t, wal::LogSeal>& seals() const { return seals_; }  // by segment
   const std::map<uint64_t, PartitionState>& partitions() const { return partitions_; }
   const std::map<uint64_t, TableState>& tables() const { return tables_; }
   const std::map<uint64_t, ValueFileRecord>& value_files() const { return value_files_; }
@@ -162,7 +138,7 @@ class ManifestState {
   uint64_t next_file_number_ = 1;
   SequenceNumber sequence_ceiling_ = 0;
   uint64_t log_start_ = 0;
-  std::map<uint64_t, uint64_t> seals_;
+  std::map<uint64_t, wal::LogSeal> seals_;
   std::map<uint64_t, PartitionState> partitions_;
   std::map<uint64_t, TableState> tables_;
   std::map<uint64_t, ValueFileRecord> value_files_;

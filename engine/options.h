@@ -25,21 +25,15 @@ enum class Durability : uint8_t {
 };
 
 // Rules of the order of events on disk (docs/reliability.md) that the simulator takes away one at a
-// time, to show that its checks would notice. Never set elsewhere.
+// time, to show that its checks would notice. (Syncs it takes away by itself.) Never set elsewhere.
 enum class Rule : uint8_t {
   kNone,
-  kSyncTableBeforeInstall,      // a table is durable before the manifest names it
-  kSyncValueFileBeforeInstall,  // so is a value file
-  kSyncDirectoryBeforeInstall,  // and their names
-  kSyncLogBeforeInstall,        // the log is durable up to a table's largest sequence number
-  kSyncManifestEdit,            // an edit is durable before anything relies on it
-  kSyncManifestRotation,        // a new manifest is durable before CURRENT names it
-  kSyncCurrent,                 // CURRENT's new name is durable before the old manifest goes
-  kForgetBeforeRecycle,         // a log segment is recycled after the edit that forgets it
-  kForgetBeforeDelete,          // a file is deleted after the edit that forgets it
-  kSequenceCeiling,             // the manifest's ceiling stays ahead of every sequence number
-  kSyncLogWrites,               // the durable log's writes are durable when they complete
-  kSealLogEnd,                  // recovery seals the tail it found before it appends
+  kLogBeforeTable,       // the log is durable up to a table's largest sequence number before that
+                         // table is installed
+  kForgetBeforeRecycle,  // a log segment is recycled after the edit that forgets it
+  kForgetBeforeDelete,   // a table is deleted after the edit that forgets it
+  kSequenceCeiling,      // the manifest's ceiling stays ahead of every sequence number
+  kSealLogEnd,           // recovery seals the end it found before anything is appended
 };
 inline constexpr int kRuleCount = static_cast<int>(Rule::kSealLogEnd) + 1;
 

@@ -39,10 +39,10 @@ struct DbStats {
   uint64_t compactions = 0;
   uint64_t compaction_bytes_read = 0;
   uint64_t compaction_bytes_written = 0;
-  uint64_t block_cache_hits = 0;
-  uint64_t block_cache_misses = 0;
-  uint64_t slowed_writes = 0;    // writes delayed by back-pressure
-  uint64_t slowed_write_ns = 0;  // and by how much in all
+  uint64_t block_cache_misses = 0;  // blocks read into the cache
+  uint64_t reads_waited = 0;        // point reads that needed the disk
+  uint64_t slowed_writes = 0;       // writes delayed by back-pressure
+  uint64_t slowed_write_ns = 0;     // and by how much in all
 
   // ---- Health
   // Why background work is failing, empty if it is not.

@@ -1,0 +1,396 @@
+// Compaction: the policy says what to merge, the job merges, and this carries both out.
+#include <algorithm>
+
+#include "engine/db_impl.h"
+#include "engine/job_host.h"
+
+namespace varve::engine {
+
+using compaction::JobTable;
+using compaction::PartitionView;
+using compaction::Plan;
+
+// A compaction that somebody asked for by its range.
+struct DbImpl::RangeRequest {
+  std::string begin;
+  std::string end;
+  // What is known of each partition in the range; guarded by background_mutex_.
+  std::map<uint64_t, compaction::RangeProgress> progress;
+  bool done = false;
+};
+
+struct DbImpl::CompactionWork {
+  std::shared_ptr<Partition> partition;
+  std::shared_ptr<const Levels> levels;  // keeps the inputs, and the keys that views speak of
+  PartitionView view;
+  Plan plan;
+};
+
+PartitionView DbImpl::MakePartitionView(const Partition& partition, const Levels& levels) const {
+  PartitionView view;
+  {
+    absl::MutexLock lock(&snapshot_mutex_);
+    view.oldest_boundary = snapshots_.empty() ? visible() : *snapshots_.begin();
+  }
+  absl::MutexLock lock(&background_mutex_);
+  for (int level = 0; level < kLevels; ++level) {
+    for (const LevelTable& table : levels[level]) {
+      const sstable::TableInfo& info = table.handle->info();
+      view.levels[level].push_back({.number = info.file_number,
+                                    .bytes = info.file_bytes,
+                                    .keys = table.keys,
+                                    .live_bytes = table.reference.live_bytes,
+                                    .referenced_bytes = table.referenced_bytes,
+                                    .entries = info.entries,
+                                    .tombstones = info.tombstones,
+                                    .sequence_min = info.smallest_sequence,
+                                    .sequence_max = info.largest_sequence,
+                                    .value_files = info.value_files,
+                                    .busy = busy_.contains({partition.id, info.file_number})});
+    }
+  }
+  return view;
+}
+
+void DbImpl::AddValueFileViews(const Levels& levels, PartitionView& view) const {
+  std::set<uint64_t> numbers;
+  for (const auto& level : levels) {
+    for (const LevelTable& table : level) {
+      for (const auto& use : table.handle->info().value_files) numbers.insert(use.file_number);
+    }
+  }
+  absl::MutexLock lock(&value_usage_mutex_);
+  for (const uint64_t number : numbers) {
+    const auto usage = value_usage_.find(number);
+    if (usage == value_usage_.end()) continue;
+    view.value_files.push_back({number, usage->second.bytes, usage->second.referenced_bytes});
+  }
+}
+
+void DbImpl::UpdateValueUsage() {
+  const ManifestState& state = manifest_->state();
+  absl::MutexLock lock(&value_usage_mutex_);
+  value_usage_.clear();
+  for (const auto& [number, file] : state.value_files()) {
+    value_usage_[number] = {file.bytes, state.ReferencedValueBytes(number)};
+  }
+}
+
+void DbImpl::AddCandidates(const std::vector<uint64_t>& partitions) {
+  {
+    absl::MutexLock lock(&background_mutex_);
+    candidates_.insert(partitions.begin(), partitions.end());
+  }
+  split_check_.store(true);
+  Wake();
+}
+
+std::optional<DbImpl::CompactionWork> DbImpl::WorkFor(std::shared_ptr<Partition> partition) const {
+  CompactionWork work;
+  {
+    absl::MutexLock lock(&apply_mutex_);
+    work.levels = partition->owned_view()->levels;
+  }
+  work.view = MakePartitionView(*partition, *work.levels);
+  AddValueFileViews(*work.levels, work.view);
+  work.partition = std::move(partition);
+  return work;
+}
+
+std::optional<DbImpl::CompactionWork> DbImpl::PickCompaction() {
+  std::set<uint64_t> candidates;
+  {
+    absl::MutexLock lock(&background_mutex_);
+    candidates = candidates_;
+  }
+  if (candidates.empty()) return std::nullopt;
+  std::optional<CompactionWork> best;
+  std::vector<uint64_t> settled;
+  const auto directory = CurrentDirectory();
+  for (const auto& partition : directory->partitions()) {
+    if (candidates.erase(partition->id) == 0) continue;
+    auto work = WorkFor(partition);
+    auto plan = policy_->Pick(work->view);
+    if (!plan) {
+      settled.push_back(partition->id);
+      continue;
+    }
+    work->plan = *std::move(plan);
+    if (!best || work->plan.score > best->plan.score) best = std::move(work);
+  }
+  if (!settled.empty() && !best) progress_.Beat();
+  absl::MutexLock lock(&background_mutex_);
+  // What is still busy comes back when its compaction is done; what is left no longer exists.
+  for (const uint64_t id : settled) candidates_.erase(id);
+  for (const uint64_t id : candidates) candidates_.erase(id);
+  if (best) SetBusy(*best, true);
+  return best;
+}
+
+std::optional<DbImpl::CompactionWork> DbImpl::PickRange() {
+  std::shared_ptr<RangeRequest> request;
+  {
+    absl::MutexLock lock(&background_mutex_);
+    if (ranges_.empty()) return std::nullopt;
+    request = ranges_.front();
+  }
+  bool busy = false;
+  const auto directory = CurrentDirectory();
+  const compaction::KeyInterval range{request->begin, request->end, false};
+  for (const auto& partition : directory->partitions()) {
+    if (!partition->keys().Overlaps(range)) continue;
+    auto work = WorkFor(partition);
+    absl::MutexLock lock(&background_mutex_);
+    auto step = policy_->PickRange(work->view, range, request->progress[partition->id]);
+    if (step.outcome == compaction::RangeStep::Outcome::kPlan) {
+      work->plan = std::move(step.plan);
+      SetBusy(*work, true);
+      return work;
+    }
+    busy = busy || step.outcome == compaction::RangeStep::Outcome::kBusy;
+  }
+  if (!busy) {
+    absl::MutexLock lock(&background_mutex_);
+    request->done = true;
+    std::erase(ranges_, request);
+  }
+  progress_.Beat();
+  return std::nullopt;
+}
+
+void DbImpl::SetBusy(const CompactionWork& work, bool busy) {
+  compactions_running_ += busy ? 1 : -1;
+  for (const Plan::Input& input : work.plan.inputs) {
+    for (const uint64_t table : input.tables) {
+      if (busy) {
+        busy_.emplace(work.partition->id, table);
+      } else {
+        busy_.erase({work.partition->id, table});
+      }
+    }
+  }
+}
+
+std::vector<const LevelTable*> DbImpl::Inputs(const CompactionWork& work,
+                                              const Plan::Input& input) const {
+  std::vector<const LevelTable*> tables;
+  for (const LevelTable& table : (*work.levels)[input.level]) {
+    const bool named = std::find(input.tables.begin(), input.tables.end(), table.reference.table) !=
+                       input.tables.end();
+    if (named) tables.push_back(&table);
+  }
+  return tables;
+}
+
+io::Task<Status> DbImpl::RunCompaction(CompactionWork& work) {
+  VARVE_CO_RETURN_IF_ERROR(compaction::CheckPlan(work.view, work.plan));
+  if (work.plan.trivial_move) {
+    auto manifest_lock = co_await manifest_mutex_.Lock();
+    co_return co_await InstallCompaction(work, nullptr);
+  }
+  JobHost host(
+      io_, directory_path_, [this]() { return next_file_number_.fetch_add(1); },
+      [this]() { return CheckGoingOn(); });
+  std::vector<std::vector<JobTable>> runs;
+  uint64_t bytes = 0;
+  for (const Plan::Input& input : work.plan.inputs) {
+    std::vector<JobTable> run;
+    for (const LevelTable* table : Inputs(work, input)) {
+      host.AddValueFiles(table->handle->value_files());
+      bytes += table->reference.live_bytes;
+      const JobTable job_table{&table->handle->table(), table->reference.clip_begin,
+                               table->reference.clip_end};
+      if (input.level == 0) {
+        runs.push_back({job_table});
+      } else {
+        run.push_back(job_table);
+      }
+    }
+    if (!run.empty()) runs.push_back(std::move(run));
+  }
+  VARVE_CO_RETURN_IF_ERROR(CheckSpaceFor(bytes));
+
+  compaction::JobRequest request;
+  request.input = compaction::NewTableInput(std::move(runs));
+  request.boundaries = Boundaries();
+  request.deeper = compaction::DeeperKeys(compaction::IntervalsBelow(work.view, work.plan));
+  request.table_options = MakeTableOptions();
+  request.table_bytes_target = work.plan.table_bytes_target;
+  request.cuts = work.plan.cuts;
+  request.cache = &cache_;
+  request.value_separation_bytes = options_.value_separation_bytes;
+  request.rewrite_value_files = work.plan.rewrite_value_files;
+  auto result = co_await compaction::RunJob(host, std::move(request));
+  Status status = result.status();
+  if (status.ok()) status = SyncNewFiles(host.paths());
+  auto manifest_lock = co_await manifest_mutex_.Lock();
+  if (status.ok()) {
+    counters_.compaction_bytes_read.fetch_add(bytes, std::memory_order_relaxed);
+    status = co_await InstallCompaction(work, &*result);
+  }
+  if (!status.ok()) Discard(host.paths());
+  co_return status;
+}
+
+io::Task<Status> DbImpl::InstallCompaction(const CompactionWork& work,
+                                           const compaction::JobResult* result) {
+  const Partition& partition = *work.partition;
+  const Plan& plan = work.plan;
+  if (!manifest_->state().partitions().contains(partition.id)) {
+    co_return absl::AbortedError("the partition was cut or dropped meanwhile");
+  }
+  Edit edit;
+  for (const Plan::Input& input : plan.inputs) {
+    for (const LevelTable* table : Inputs(work, input)) {
+      edit.removed_references.push_back({partition.id, input.level, table->reference.table});
+      if (plan.trivial_move) {
+        edit.added_references.push_back({partition.id, plan.output_level, table->reference});
+      }
+    }
+  }
+  if (result != nullptr) {
+    uint64_t bytes = 0;
+    for (const sstable::ValueFileInfo& file : result->value_files) {
+      edit.added_value_files.push_back({file.file_number, file.file_bytes});
+      bytes += file.file_bytes;
+    }
+    for (const sstable::TableInfo& table : result->tables) {
+      AddTableReference(table, partition, plan.output_level, edit);
+      bytes += table.file_bytes;
+    }
+    edit.added_tables = result->tables;
+    counters_.compaction_bytes_written.fetch_add(bytes, std::memory_order_relaxed);
+  }
+  VARVE_CO_RETURN_IF_ERROR(co_await CommitEdit(std::move(edit)));
+  {
+    absl::MutexLock lock(&apply_mutex_);
+    const std::shared_ptr<ReadView> view = partition.owned_view();
+    PublishView(*work.partition, view->active, view->frozen, BuildLevels(partition.id));
+    UpdateLevel0Max();
+  }
+  counters_.compactions.fetch_add(1, std::memory_order_relaxed);
+  co_return absl::OkStatus();
+}
+
+io::Task<void> DbImpl::CompactionLoop(int worker) {
+  while (!stopping()) {
+    const uint64_t seen = work_.count();
+    std::optional<CompactionWork> work = PickRange();
+    if (!work) work = PickCompaction();
+    if (!work) {
+      bool split = false;
+      if (worker == 0) split = co_await SplitOnce();
+      if (!split) co_await work_.After(seen);
+      continue;
+    }
+    const Status status = co_await RunCompaction(*work);
+    {
+      absl::MutexLock lock(&background_mutex_);
+      SetBusy(*work, false);
+    }
+    const uint64_t partition = work->partition->id;
+    work.reset();
+    AddCandidates({partition});
+    if (!status.ok() && status.code() != absl::StatusCode::kAborted) {
+      co_await RetryPause("compaction", status);
+    } else {
+      ClearError("compaction");
+    }
+    progress_.Beat();
+  }
+}
+
+// ---- Splitting what has grown too big
+
+std::string DbImpl::MiddleKey(const Partition& partition, const Levels& levels) const {
+  uint64_t bytes = 0;
+  for (const auto& level : levels) {
+    for (const LevelTable& table : level) {
+      if (table.clipped) return "";  // one of two halves that still share their old tables
+      bytes += table.reference.live_bytes;
+    }
+  }
+  if (bytes <= options_.partition_bytes_max) return "";
+  // The level with the most tables says best where the data lies.
+  const auto& largest =
+      *std::max_element(levels.begin(), levels.end(),
+                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  if (largest.size() > 1) {
+    const std::string& key = largest[largest.size() / 2].handle->info().smallest_key;
+    if (key > partition.begin) return key;
+  }
+  const auto& samples = largest.front().handle->info().samples;
+  if (samples.empty()) return "";
+  const std::string& key = samples[samples.size() / 2].key;
+  return partition.keys().Contains(key) && key > partition.begin ? key : "";
+}
+
+io::Task<bool> DbImpl::SplitOnce() {
+  if (!split_check_.exchange(false)) co_return false;
+  std::string key;
+  {
+    absl::MutexLock lock(&apply_mutex_);
+    for (const auto& partition : directory_owner_->partitions()) {
+      key = MiddleKey(*partition, *partition->owned_view()->levels);
+      if (!key.empty()) break;
+    }
+  }
+  if (key.empty()) co_return false;
+  std::vector<std::string> keys;
+  keys.push_back(std::move(key));
+  const Status split = co_await Split(std::move(keys));
+  if (!split.ok()) {
+    co_await RetryPause("split", split);
+  } else {
+    ClearError("split");
+  }
+  co_return true;
+}
+
+// ---- On request
+
+io::Task<Status> DbImpl::Compact(std::string begin, std::string end) {
+  VARVE_CO_RETURN_IF_ERROR(co_await Flush());
+  auto request = std::make_shared<RangeRequest>();
+  request->begin = std::move(begin);
+  request->end = std::move(end);
+  {
+    absl::MutexLock lock(&background_mutex_);
+    ranges_.push_back(request);
+  }
+  for (;;) {
+    const uint64_t seen = progress_.count();
+    {
+      absl::MutexLock lock(&background_mutex_);
+      if (request->done) co_return absl::OkStatus();
+    }
+    Status status = BackgroundError();
+    if (status.ok()) status = CheckGoingOn();
+    if (!status.ok()) {
+      absl::MutexLock lock(&background_mutex_);
+      std::erase(ranges_, request);
+      co_return status;
+    }
+    Wake();
+    co_await progress_.After(seen);
+  }
+}
+
+io::Task<Status> DbImpl::Settle() {
+  VARVE_CO_RETURN_IF_ERROR(CheckReadable());
+  for (;;) {
+    const uint64_t seen = progress_.count();
+    {
+      absl::MutexLock lock(&background_mutex_);
+      const bool due = compactions_running_ > 0 || !candidates_.empty() || !ranges_.empty();
+      if (!due && !anything_frozen_.load() && flushes_running_.load() == 0)
+        co_return absl::OkStatus();
+    }
+    VARVE_CO_RETURN_IF_ERROR(BackgroundError());
+    VARVE_CO_RETURN_IF_ERROR(CheckGoingOn());
+    Wake();
+    co_await progress_.After(seen);
+  }
+}
+
+}  // namespace varve::engine

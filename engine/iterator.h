@@ -1,0 +1,93 @@
+// IteratorImpl: what a user's Iterator does, with the waiting left to its caller.
+//
+// A merge over everything that one partition's view holds, reduced to the newest visible version of
+// each key, and carried from partition to partition. It stands on a snapshot of its own (or its
+// user's), so every partition may be looked up afresh when it is reached: whatever was flushed,
+// compacted or cut meanwhile, the partition that now holds a key shows the same at that snapshot.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compaction/merging_iterator.h"
+#include "engine/db.h"
+#include "engine/partition.h"
+#include "sstable/entry_iterator.h"
+#include "sstable/value_file.h"
+
+namespace varve::engine {
+
+class DbImpl;
+
+// The sequence numbers of Seek and SeekBefore are ignored: Seek goes to the first key at or after
+// `key`, SeekBefore to the last key before it. entry() is a put with the value itself.
+class IteratorImpl final : public sstable::EntryIterator {
+ public:
+  IteratorImpl(DbImpl& db, IteratorOptions options);
+  ~IteratorImpl() override;
+
+  void SeekToFirst() override;
+  void SeekToLast() override;
+  void Seek(std::string_view key, SequenceNumber sequence) override;
+  void SeekBefore(std::string_view key, SequenceNumber sequence) override;
+  void Next() override;
+  void Prev() override;
+  void CollectFetches(std::vector<sstable::BlockFetch*>& fetches) override;
+  void Resume() override;
+
+  io::Io& io();
+
+ private:
+  enum class Direction : uint8_t { kForward, kBackward };
+  enum class Found : uint8_t { kNothing, kPut, kTombstone };
+
+  // Makes the iterators of the partition that holds `key` (forward), or keys before it (backward;
+  // an empty key is the end of the key space).
+  void EnterPartition(std::string_view key, Direction direction);
+  std::unique_ptr<sstable::EntryIterator> TableIterator(const LevelTable& table) const;
+  void Fail(Status status);
+  void End() { state_ = State::kEnd; }
+
+  // Continue in the current direction until there is something to show, to wait for, or the end.
+  void Continue();
+  void ContinueForward();
+  void ContinueBackward();
+  // One version, walking backward; true when the key before has been settled.
+  bool TakeOlderVersion(const Entry& entry);
+  bool ShowCandidate();
+  // Shows the entry, or begins to wait for its value.
+  void Show(std::string_view key, EntryKind kind, std::string_view value);
+  void StepValue();
+  const ValueFileHandle* FindValueFile(uint64_t number) const;
+
+  bool BelowLower(std::string_view key) const { return key < options_.lower_bound; }
+  bool AtUpper(std::string_view key) const {
+    return !options_.upper_bound.empty() && key >= options_.upper_bound;
+  }
+
+  DbImpl& db_;
+  const IteratorOptions options_;
+  std::unique_ptr<Snapshot> own_snapshot_;
+  SequenceNumber sequence_;
+
+  // The partition being walked.
+  std::shared_ptr<Partition> partition_;
+  std::shared_ptr<const ReadView> view_;
+  std::unique_ptr<sstable::EntryIterator> merge_;
+
+  Direction direction_ = Direction::kForward;
+  // Forward: versions of this key are passed over. Backward: the key whose versions are looked at.
+  std::string key_;
+  bool has_key_ = false;
+  // Backward: the newest visible version of key_ seen so far.
+  Found candidate_ = Found::kNothing;
+  EntryKind candidate_kind_ = EntryKind::kPut;
+  std::string candidate_value_;
+  // The value of entry() while it has to be read from a value file.
+  std::optional<sstable::ValueGet> value_get_;
+};
+
+}  // namespace varve::engine

@@ -1,0 +1,311 @@
+// Opening, recovery and closing.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "compaction/leveled.h"
+#include "engine/db_impl.h"
+#include "engine/epoch.h"
+#include "wal/reader.h"
+
+namespace varve::engine {
+namespace {
+
+// Closing flushes first when the next opening would have to replay more than this.
+constexpr uint64_t kReplayBytesMax = uint64_t{16} << 20;
+constexpr uint64_t kLogSegmentBytesFirst = uint64_t{1} << 20;
+
+std::string ParentOf(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).lexically_normal().parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+}  // namespace
+
+DbImpl::DbImpl(io::Io& io, std::string directory, Options options)
+    : io_(io),
+      directory_path_(std::move(directory)),
+      options_(std::move(options)),
+      cache_({.capacity_bytes = options_.block_cache_bytes}),
+      tables_(io, directory_path_, cache_, [this]() { Wake(); }),
+      policy_(options_.policy) {
+  if (policy_ == nullptr) {
+    policy_ = std::make_shared<compaction::LeveledPolicy>(
+        compaction::LeveledOptions{.level0_tables_max = options_.level0_tables_max,
+                                   .level_size_ratio = options_.level_size_ratio,
+                                   .base_level_bytes = options_.level1_bytes,
+                                   .table_bytes_target = options_.table_bytes_target});
+  }
+}
+
+DbImpl::~DbImpl() {
+  workers_.clear();
+  {
+    absl::MutexLock lock(&apply_mutex_);
+    directory_.store(nullptr);
+    directory_owner_.reset();
+  }
+  WaitForRetired();
+  DeleteObsolete();
+}
+
+sstable::TableOptions DbImpl::MakeTableOptions() const {
+  sstable::TableOptions options;
+  options.compression_level = options_.compression_level;
+  options.filter_bits_per_key = static_cast<uint32_t>(options_.filter_bits_per_key);
+  return options;
+}
+
+wal::LogOptions DbImpl::MakeLogOptions() {
+  wal::LogOptions options;
+  options.medium =
+      options_.durability == Durability::kDurable ? wal::Medium::kDurable : wal::Medium::kRelaxed;
+  options.directory = LogDirectory(directory_path_);
+  options.database_id = manifest_ != nullptr ? manifest_->database_id() : database_id_;
+  options.segment_bytes_max = options_.log_segment_bytes;
+  options.segment_bytes_first =
+      std::min<uint64_t>(kLogSegmentBytesFirst, options_.log_segment_bytes);
+  options.on_durable = [this](wal::Lsn) { ApplyDue(); };
+  options.on_segment_needed = [this]() { Wake(); };
+  return options;
+}
+
+io::Task<Status> DbImpl::Open() {
+  VARVE_CO_RETURN_IF_ERROR(io_.CreateDirectory(directory_path_));
+  auto lock = io_.Lock(LockPath(directory_path_));
+  if (!lock.ok()) co_return lock.status();
+  lock_file_ = *std::move(lock);
+
+  auto manifest = co_await Manifest::Recover(io_, directory_path_);
+  if (manifest.ok()) {
+    manifest_ = *std::move(manifest);
+    manifest_->set_bytes_max(options_.manifest_bytes_max);
+    VARVE_CO_RETURN_IF_ERROR(RemoveLeftovers());
+    VARVE_CO_RETURN_IF_ERROR(co_await Recover());
+  } else if (manifest.status().code() == absl::StatusCode::kNotFound) {
+    VARVE_CO_RETURN_IF_ERROR(co_await CreateNew());
+  } else {
+    co_return manifest.status();
+  }
+  open_ = true;
+  UpdateValueUsage();
+  std::vector<uint64_t> partitions;
+  for (const auto& [id, partition] : manifest_->state().partitions()) partitions.push_back(id);
+  AddCandidates(partitions);
+  StartBackground();
+  co_return absl::OkStatus();
+}
+
+// ---- A new database
+
+io::Task<Status> DbImpl::CreateNew() {
+  if (!options_.create_if_missing) {
+    co_return NotFound("{}: holds no database", directory_path_);
+  }
+  auto names = io_.List(directory_path_);
+  if (!names.ok()) co_return names.status();
+  for (const std::string& name : *names) {
+    if (NumberOf(name, "", ".sst") != 0 || NumberOf(name, "", ".val") != 0) {
+      co_return Corruption("{}: has tables but no CURRENT", directory_path_);
+    }
+  }
+  const std::string log_directory = LogDirectory(directory_path_);
+  VARVE_CO_RETURN_IF_ERROR(io_.CreateDirectory(log_directory));
+  // An attempt to create it may have been cut short: the log then never held anything.
+  auto log_names = io_.List(log_directory);
+  if (!log_names.ok()) co_return log_names.status();
+  for (const std::string& name : *log_names) {
+    VARVE_CO_RETURN_IF_ERROR(io_.Remove(log_directory + "/" + name));
+  }
+  database_id_ = io_.RandomU64();
+  auto log = co_await wal::Log::Open(io_, MakeLogOptions(), {});
+  if (!log.ok()) co_return log.status();
+  log_ = *std::move(log);
+
+  Edit edit;
+  edit.next_file_number = 1;
+  edit.log_start = 1;
+  {
+    absl::MutexLock lock(&commit_mutex_);
+    clock_.emplace(io_, 0);
+    ceiling_ = clock_->Next() + kCeilingAhead;
+    edit.sequence_ceiling = ceiling_;
+  }
+  edit.added_partitions.push_back({.id = 1});
+  next_partition_id_.store(2);
+  auto manifest = co_await Manifest::Create(io_, directory_path_, database_id_, edit);
+  if (!manifest.ok()) co_return manifest.status();
+  manifest_ = *std::move(manifest);
+  manifest_->set_bytes_max(options_.manifest_bytes_max);
+  VARVE_CO_RETURN_IF_ERROR(io_.SyncDirectory(ParentOf(directory_path_)));
+  BuildDirectory();
+  co_return absl::OkStatus();
+}
+
+// ---- An existing one
+
+Status DbImpl::RemoveLeftovers() {
+  const ManifestState& state = manifest_->state();
+  uint64_t number_max = 0;
+  VARVE_ASSIGN_OR_RETURN(const std::vector<std::string> names, io_.List(directory_path_));
+  for (const std::string& name : names) {
+    const uint64_t table = NumberOf(name, "", ".sst");
+    const uint64_t value_file = NumberOf(name, "", ".val");
+    number_max = std::max({number_max, table, value_file});
+    const bool leftover = (table != 0 && !state.tables().contains(table)) ||
+                          (value_file != 0 && !state.value_files().contains(value_file)) ||
+                          name == "CURRENT.new";
+    if (leftover) VARVE_RETURN_IF_ERROR(io_.Remove(directory_path_ + "/" + name));
+  }
+  next_file_number_.store(std::max(state.next_file_number(), number_max + 1));
+  return absl::OkStatus();
+}
+
+void DbImpl::BuildDirectory() {
+  absl::MutexLock lock(&apply_mutex_);
+  std::map<std::string_view, std::shared_ptr<Partition>> partitions;
+  uint64_t id_max = 0;
+  for (const auto& [id, source] : manifest_->state().partitions()) {
+    auto view = std::make_shared<ReadView>(
+        nullptr, std::vector<std::shared_ptr<PartitionMemtable>>{}, BuildLevels(id));
+    auto partition = std::make_shared<Partition>(source.record, std::move(view));
+    partitions.emplace(partition->begin, std::move(partition));
+    id_max = std::max(id_max, id);
+  }
+  next_partition_id_.store(id_max + 1);
+  std::vector<std::shared_ptr<Partition>> ordered;
+  ordered.reserve(partitions.size());
+  for (auto& [begin, partition] : partitions) ordered.push_back(std::move(partition));
+  PublishDirectory(std::move(ordered));
+  UpdateLevel0Max();
+}
+
+SequenceNumber DbImpl::FlushedTo(const Partition& partition) const {
+  return manifest_->state().partitions().at(partition.id).record.flushed_to;
+}
+
+SequenceNumber DbImpl::ManifestFloor() const {
+  const ManifestState& state = manifest_->state();
+  SequenceNumber floor = state.sequence_ceiling();
+  for (const auto& [id, partition] : state.partitions()) {
+    floor = std::max({floor, partition.record.live_from, partition.record.flushed_to});
+  }
+  for (const auto& [number, table] : state.tables()) {
+    floor = std::max(floor, table.info.largest_sequence);
+  }
+  return floor;
+}
+
+io::Task<Status> DbImpl::SyncLogSegments() {
+  const std::string log_directory = LogDirectory(directory_path_);
+  auto names = io_.List(log_directory);
+  if (!names.ok()) co_return names.status();
+  for (const std::string& name : *names) {
+    auto file = io_.Open(log_directory + "/" + name, {.mode = io::OpenOptions::Mode::kReadWrite});
+    if (!file.ok()) co_return file.status();
+    VARVE_CO_RETURN_IF_ERROR(co_await (*file)->Sync());
+  }
+  co_return absl::OkStatus();
+}
+
+io::Task<Status> DbImpl::Recover() {
+  BuildDirectory();
+  // Tables may be installed while the log is replayed, and its records must not be lost to them.
+  VARVE_CO_RETURN_IF_ERROR(co_await SyncLogSegments());
+  wal::LogChain chain;
+  chain.first_segment = manifest_->state().log_start();
+  for (const auto& [segment, seal] : manifest_->state().seals()) chain.seals.push_back(seal);
+
+  SequenceNumber floor = ManifestFloor();
+  wal::LogReader reader(io_, LogDirectory(directory_path_), manifest_->database_id(), chain);
+  for (bool more = true; more;) {
+    auto fetched = co_await reader.Fetch();
+    if (!fetched.ok()) co_return fetched.status();
+    more = *fetched;
+    const Status replayed = ReplayFetched(reader, &floor);
+    VARVE_CO_RETURN_IF_ERROR(replayed);
+    VARVE_CO_RETURN_IF_ERROR(co_await FlushReplayed());
+  }
+  auto tail = co_await reader.Finish();
+  if (!tail.ok()) co_return tail.status();
+  if (tail->torn) {
+    spdlog::info("{}: the log ends in segment {} at {} with a write that was cut short",
+                 directory_path_, tail->segment, tail->end);
+  }
+  auto log = co_await wal::Log::Open(io_, MakeLogOptions(), tail->start);
+  if (!log.ok()) co_return log.status();
+  log_ = *std::move(log);
+
+  Edit edit;
+  {
+    absl::MutexLock lock(&commit_mutex_);
+    clock_.emplace(io_, floor);
+    ceiling_ = clock_->Next() + kCeilingAhead;
+    if (options_.skipped_rule != Rule::kSequenceCeiling) edit.sequence_ceiling = ceiling_;
+  }
+  visible_.store(floor, std::memory_order_release);
+  if (options_.skipped_rule != Rule::kSealLogEnd) {
+    edit.seals.push_back({tail->segment, tail->end, tail->start.segment});
+  }
+  co_return co_await CommitEdit(std::move(edit));
+}
+
+Status DbImpl::ReplayFetched(wal::LogReader& reader, SequenceNumber* floor) {
+  absl::MutexLock lock(&apply_mutex_);
+  wal::LogRecord record;
+  while (reader.Next(&record)) {
+    *floor = std::max(*floor, record.sequence);
+    const Status applied =
+        ApplyPayload(record.payload, record.sequence, record.lsn, record.end, /*replay=*/true);
+    if (!applied.ok()) {
+      return Corruption("{}: log record at {}: {}", directory_path_, record.lsn, Message(applied));
+    }
+  }
+  visible_.store(*floor, std::memory_order_release);
+  return absl::OkStatus();
+}
+
+io::Task<Status> DbImpl::FlushReplayed() {
+  FreezeForBudget();
+  if (!anything_frozen_.load()) co_return absl::OkStatus();
+  const auto flushed = co_await FlushOnce(std::nullopt);
+  co_return flushed.status();
+}
+
+// ---- Closing
+
+io::Task<Status> DbImpl::Close() {
+  if (closed()) co_return absl::OkStatus();
+  Status flushed;
+  if (open_ && log_->LiveBytes() > kReplayBytesMax && log_->failure().ok() && !disk_full_.load()) {
+    flushed = co_await Flush();
+    if (!flushed.ok()) spdlog::warn("{}: not flushed: {}", directory_path_, Message(flushed));
+    if (flushed.ok()) {
+      const Status forgotten = co_await ForgetLog();
+      if (!forgotten.ok()) spdlog::warn("{}: {}", directory_path_, Message(forgotten));
+    }
+  }
+  stopping_.store(true, std::memory_order_release);
+  for (uint64_t seen = progress_.count(); loops_.load() > 0; seen = progress_.count()) {
+    Wake();
+    co_await progress_.After(seen);
+  }
+  open_.store(false);
+  Status status;
+  if (log_ != nullptr) {
+    const auto end = co_await log_->Close();
+    status = end.status();
+  }
+  closed_.store(true, std::memory_order_release);
+  co_return status;
+}
+
+void DbImpl::WaitForRetired() {
+  while (retired_.load() > 0) {
+    if (Reclaim() > 0) std::this_thread::yield();
+  }
+}
+
+}  // namespace varve::engine
