@@ -79,6 +79,10 @@ void Memtable::Iterator::Advance() {
     } else if (IsLeaf(child)) {
       return Set(RecordOf(child), RecordOf(child));
     } else {
+      // A scan comes to the next node, too: its memory can be on its way meanwhile.
+      int position = step.position;
+      const Child next = step.node->After(&position);
+      if (next != 0) Node::Prefetch(arena, next);
       const Node& node = Node::At(arena, child);
       node.PrefetchChildren(arena);
       stack_.push_back({&node, Node::kBeforeAll});

@@ -82,6 +82,14 @@ struct Node {
 
   // Asks for the memory of the children, if they are few.
   inline void PrefetchChildren(const Arena& arena) const;
+  // Asks for the memory of a child.
+  static void Prefetch(const Arena& arena, Child child) {
+    const char* const memory = arena.At(RecordOf(child));
+    __builtin_prefetch(memory);
+    __builtin_prefetch(memory + 64);
+    // GCC takes a function that only prefetches for one without effects, and drops the call.
+    asm volatile("");
+  }
 
   static const Node& At(const Arena& arena, Child child) {
     return *reinterpret_cast<const Node*>(arena.At(child));
@@ -136,32 +144,32 @@ struct SmallNode : Node {
     count.store(static_cast<uint8_t>(n + 1), std::memory_order_release);
   }
 
-  // The place whose byte is the smallest one above `position`; -1 if there is none.
+  // The place whose byte is the smallest one above `position`, or the greatest below; -1 if there
+  // is none.
   int PlaceAfter(int position) const {
-    const int n = count.load(std::memory_order_acquire);
-    int best = kAfterAll;
-    int place = -1;
-    for (int i = 0; i < n; ++i) {
-      const int byte = ByteAt(i);
-      if (byte > position && byte < best) {
-        best = byte;
-        place = i;
-      }
-    }
-    return place;
+    return Nearest(
+        [position](uint32_t byte) { return byte - static_cast<uint32_t>(position + 1); });
   }
   int PlaceBefore(int position) const {
-    const int n = count.load(std::memory_order_acquire);
-    int best = kEnd;
-    int place = -1;
-    for (int i = 0; i < n; ++i) {
-      const int byte = ByteAt(i);
-      if (byte < position && byte > best) {
-        best = byte;
-        place = i;
+    return Nearest(
+        [position](uint32_t byte) { return static_cast<uint32_t>(position - 1) - byte; });
+  }
+
+ private:
+  // The place with the smallest distance, -1 if none is in [0, 255]: those on the wrong side wrap
+  // around to huge ones. Distance and place in one number leave no branch to mispredict.
+  template <typename Distance>
+  int Nearest(const Distance& distance) const {
+    const uint32_t n = count.load(std::memory_order_acquire);
+    uint32_t best = ~uint32_t{0};
+    for (uint32_t i = 0; i < n;) {
+      Word word = bytes[i / kBytesPerWord].load(std::memory_order_relaxed);
+      for (const uint32_t end = std::min<uint32_t>(i + kBytesPerWord, n); i < end; ++i) {
+        best = std::min(best, distance(static_cast<uint32_t>(word & 0xff)) << 8 | i);
+        word >>= 8;
       }
     }
-    return place;
+    return best < uint32_t{256} << 8 ? static_cast<int>(best & 0xff) : -1;
   }
 };
 
@@ -169,10 +177,49 @@ using SmallNode4 = SmallNode<4, uint32_t, Node::Layout::kSmall4>;
 using SmallNode16 = SmallNode<16, uint64_t, Node::Layout::kSmall16>;
 using SmallNode32 = SmallNode<32, uint64_t, Node::Layout::kSmall32>;
 
+// Which of 256 bytes have a child, for walking through the large layouts. Released after the child
+// is in its place.
+class ByteSet {
+ public:
+  void Insert(uint8_t byte) {
+    std::atomic<uint64_t>& word = words_[byte / 64];
+    word.store(word.load(std::memory_order_relaxed) | uint64_t{1} << byte % 64,
+               std::memory_order_release);
+  }
+  // The smallest element above `position`, the greatest below; -1 if there is none.
+  int After(int position) const {
+    size_t i = static_cast<size_t>(position + 1) / 64;
+    if (i > 3) return -1;
+    uint64_t word = Load(i) >> (position + 1) % 64 << (position + 1) % 64;
+    while (word == 0) {
+      if (++i == 4) return -1;
+      word = Load(i);
+    }
+    return static_cast<int>(i * 64) + std::countr_zero(word);
+  }
+  int Before(int position) const {
+    if (position <= 0) return -1;
+    size_t i = static_cast<size_t>(position - 1) / 64;
+    const int unwanted = 63 - (position - 1) % 64;
+    uint64_t word = Load(i) << unwanted >> unwanted;
+    while (word == 0) {
+      if (i-- == 0) return -1;
+      word = Load(i);
+    }
+    return static_cast<int>(i * 64) + 63 - std::countl_zero(word);
+  }
+
+ private:
+  uint64_t Load(size_t i) const { return words_[i].load(std::memory_order_acquire); }
+
+  std::array<std::atomic<uint64_t>, 4> words_{};
+};
+
 struct IndexedNode64 : Node {
   static constexpr int kChildrenMax = 64;
   static constexpr uint8_t kNone = 255;
 
+  ByteSet set;
   // Released after the child is in its place.
   std::array<std::atomic<uint8_t>, 256> places;
   std::array<std::atomic<Child>, kChildrenMax> children{};
@@ -190,6 +237,7 @@ struct IndexedNode64 : Node {
     const uint8_t n = count.load(std::memory_order_relaxed);
     children[n].store(child, std::memory_order_relaxed);
     places[byte].store(n, std::memory_order_release);
+    set.Insert(byte);
     count.store(static_cast<uint8_t>(n + 1), std::memory_order_relaxed);
   }
 };
@@ -197,6 +245,7 @@ struct IndexedNode64 : Node {
 struct FullNode : Node {
   static constexpr int kChildrenMax = 256;
 
+  ByteSet set;
   std::array<std::atomic<Child>, 256> children{};
 
   FullNode() : Node(Layout::kFull) {}
@@ -205,7 +254,10 @@ struct FullNode : Node {
     return children[byte].load(std::memory_order_relaxed) == 0 ? nullptr : &children[byte];
   }
   bool Full() const { return false; }
-  void Add(uint8_t byte, Child child) { children[byte].store(child, std::memory_order_release); }
+  void Add(uint8_t byte, Child child) {
+    children[byte].store(child, std::memory_order_release);
+    set.Insert(byte);
+  }
 };
 
 // Calls `function` with the node as what it is.
@@ -241,11 +293,10 @@ inline Child Node::After(int* position) const {
       *position = node.ByteAt(place);
       return node.children[static_cast<size_t>(place)].load(std::memory_order_acquire);
     } else {
-      for (++*position; *position < kAfterAll; ++*position) {
-        const std::atomic<Child>* const child = node.FindByte(static_cast<uint8_t>(*position));
-        if (child != nullptr) return child->load(std::memory_order_acquire);
-      }
-      return 0;
+      const int byte = node.set.After(*position);
+      if (byte < 0) return 0;
+      *position = byte;
+      return node.FindByte(static_cast<uint8_t>(byte))->load(std::memory_order_acquire);
     }
   });
 }
@@ -259,11 +310,10 @@ inline Child Node::Before(int* position) const {
         *position = node.ByteAt(place);
         return node.children[static_cast<size_t>(place)].load(std::memory_order_acquire);
       } else {
-        for (--*position; *position >= 0; --*position) {
-          const std::atomic<Child>* const child = node.FindByte(static_cast<uint8_t>(*position));
-          if (child != nullptr) return child->load(std::memory_order_acquire);
-        }
-        return 0;
+        const int byte = node.set.Before(*position);
+        if (byte < 0) return 0;
+        *position = byte;
+        return node.FindByte(static_cast<uint8_t>(byte))->load(std::memory_order_acquire);
       }
     });
     if (found != 0) return found;
@@ -281,7 +331,7 @@ inline void Node::PrefetchChildren(const Arena& arena) const {
     const size_t n = node.count.load(std::memory_order_acquire);
     for (size_t i = 0; i < n && i < node.children.size(); ++i) {
       const Child child = node.children[i].load(std::memory_order_acquire);
-      __builtin_prefetch(arena.At(RecordOf(child)));
+      Prefetch(arena, child);
     }
   });
 }
