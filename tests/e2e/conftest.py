@@ -1,0 +1,57 @@
+import itertools
+
+import pytest
+
+from harness import BUILD, Server
+
+
+def pytest_sessionstart(session):
+    if not (BUILD / "varved").exists():
+        pytest.exit(f"{BUILD}/varved is not built", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """One server for all tests that don't stop it. It must be alive and well in the end."""
+    server = Server(tmp_path_factory.mktemp("varve") / "data").start()
+    yield server
+    assert server.running(), server.tail()
+    server.stop()
+
+
+@pytest.fixture
+def own_server(tmp_path):
+    """A server of the test's own, not started."""
+    server = Server(tmp_path / "data")
+    yield server
+    if server.running():
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def dynamodb(server):
+    return server.client()
+
+
+TABLE_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def table(dynamodb):
+    """A table with partition key `p` (S) and sort key `s` (N)."""
+    name = f"test.{next(TABLE_NUMBERS)}"
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[
+            {"AttributeName": "p", "KeyType": "HASH"},
+            {"AttributeName": "s", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "p", "AttributeType": "S"},
+            {"AttributeName": "s", "AttributeType": "N"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    yield name
+    dynamodb.delete_table(TableName=name)
