@@ -15,6 +15,7 @@ class ClipIterator final : public sstable::EntryIterator {
   ClipIterator(std::unique_ptr<sstable::EntryIterator> child, std::string_view begin,
                std::string_view end);
 
+  bool from_cache() const override { return child_->from_cache(); }
   void SeekToFirst() override;
   void SeekToLast() override;
   void Seek(std::string_view key, SequenceNumber sequence) override;

@@ -72,6 +72,9 @@ class Job {
           VARVE_CO_RETURN_IF_ERROR(co_await Add(survivor));
         }
       }
+      if (request_.cache != nullptr && !kept.empty() && table_ != nullptr && input.from_cache()) {
+        table_->KeepCached();
+      }
       input.Next();
       bytes_since_pace += bytes;
       if (++entries_since_pace >= kPaceEntries || bytes_since_pace >= kPaceBytes) {

@@ -23,6 +23,7 @@ class LevelIterator final : public sstable::EntryIterator {
   // iterator. A table whose iterator shows keys outside its range must be clipped by the opener.
   LevelIterator(std::vector<KeyInterval> tables, Opener opener);
 
+  bool from_cache() const override { return table_->from_cache(); }
   void SeekToFirst() override;
   void SeekToLast() override;
   void Seek(std::string_view key, SequenceNumber sequence) override;

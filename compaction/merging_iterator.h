@@ -23,6 +23,7 @@ class MergingIterator final : public sstable::EntryIterator {
   // `children` from the newest source to the oldest. Starts at the end, as they do.
   explicit MergingIterator(Children children);
 
+  bool from_cache() const override { return children_[heap_.front()]->from_cache(); }
   void SeekToFirst() override;
   void SeekToLast() override;
   void Seek(std::string_view key, SequenceNumber sequence) override;

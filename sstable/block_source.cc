@@ -139,7 +139,8 @@ BlockSource::Outcome BlockSource::UsePages(uint32_t block, const Chunk& chunk) {
       OpenStoredBlock(stored, loaded_->file_number, place.offset, loaded_->path());
   if (!opened.ok()) return Fail(opened.status());
   pin_.Release();
-  from_cache_ = false;
+  // A large read takes cached blocks along; for who asks they are cached all the same.
+  from_cache_ = table_.cache_.Contains(loaded_->file_number, place.offset);
   if (opened->type == BlockType::kRaw) {
     bytes_ = opened->payload;
     return Outcome::kReady;
