@@ -55,7 +55,7 @@ class DurableLog final : public LogBase {
   enum class Purpose : uint8_t { kDurable, kRoom, kDrain };
   struct Parked {
     Purpose purpose;
-    Lsn lsn;  // kDurable: waits for this; kRoom: record bytes
+    Lsn lsn;  // kDurable: waits for this; kRoom: record bytes, or kRoll
     io::Waiter waiter;
   };
 
@@ -72,6 +72,9 @@ class DurableLog final : public LogBase {
   };
 
   Placement Place(size_t record_bytes, bool force_roll) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Placement PlaceOrRoll(size_t record_bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return record_bytes == kRoll ? Place(0, true) : Place(record_bytes, false);
+  }
   void CloseOpenGroup(RecordType last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OpenGroup(size_t bytes_min) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Leave(const Placement& placement) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -396,7 +399,7 @@ DurableLog::Step DurableLog::DurableStep(Lsn lsn) const {
 
 DurableLog::Step DurableLog::RoomStep(size_t record_bytes) const {
   if (!failed_.ok()) return Step::kFailed;
-  const Placement placement = Place(record_bytes, false);
+  const Placement placement = PlaceOrRoll(record_bytes);
   if (placement.lack.nothing) return Step::kDone;
   if (placement.lack.segment_bytes != 0) return Step::kPrepare;
   return CanLead() ? Step::kLead : Step::kPark;
@@ -423,7 +426,7 @@ DurableLog::Decision DurableLog::Decide(Purpose purpose, Lsn lsn) {
     // There may be more to write, and room for it in flight.
     CallLeader();
   } else if (decision.step == Step::kPrepare) {
-    decision.segment_bytes = Place(lsn, false).lack.segment_bytes;
+    decision.segment_bytes = PlaceOrRoll(lsn).lack.segment_bytes;
   } else if (decision.step == Step::kFailed) {
     decision.status = failed_.ok() ? LostStatus(lsn) : failed_;
   }
@@ -450,7 +453,7 @@ io::Task<Status> DurableLog::WaitDurable(Lsn lsn) {
 }
 
 io::Task<Status> DurableLog::Room(size_t payload_bytes) {
-  const size_t record_bytes = RecordBytes(payload_bytes);
+  const size_t record_bytes = payload_bytes == kRoll ? kRoll : RecordBytes(payload_bytes);
   while (true) {
     const Decision decision = Decide(Purpose::kRoom, record_bytes);
     switch (decision.step) {

@@ -148,6 +148,7 @@ class Log {
   // Writes groups or prepares a segment itself if nobody else does. Fails as the log has failed, or
   // when there is no room on the disk for a segment (the log is then still good).
   virtual io::Task<Status> Room(size_t payload_bytes) = 0;
+  static constexpr size_t kRoll = ~size_t{0};
 
   // Waits until everything before `lsn` (at most appended_lsn()) is durable and on_durable has been
   // told. Fails if that did not come to pass because the log failed.

@@ -32,7 +32,7 @@ class RelaxedLog final : public LogBase {
   using Segments = absl::InlinedVector<std::shared_ptr<Segment>, 4>;
 
   AppendResult Leave(size_t record_bytes);
-  uint64_t LackingSegmentBytes(size_t record_bytes) const;
+  uint64_t LackingSegmentBytes(size_t payload_bytes) const;
   // nullopt: must sync.
   std::optional<Status> Settled(Lsn lsn) const;
   Segments UnsyncedSegments() const;
@@ -124,11 +124,13 @@ AppendResult RelaxedLog::Leave(size_t record_bytes) {
 
 AppendResult RelaxedLog::Roll() { return Leave(0); }
 
-uint64_t RelaxedLog::LackingSegmentBytes(size_t record_bytes) const {
+uint64_t RelaxedLog::LackingSegmentBytes(size_t payload_bytes) const {
+  const bool roll = payload_bytes == kRoll;
+  const size_t record_bytes = roll ? 0 : RecordBytes(payload_bytes);
   absl::MutexLock lock(&mutex_);
   const Lsn appended = std::max(appended_lsn(), segment_->header.first_record_lsn());
-  const uint64_t at = OffsetOf(*segment_, appended);
-  if (at + SkipBytes(at) + record_bytes <= segment_->header.bytes - kEndMarkBytes) return 0;
+  const Lsn at = appended + SkipBytes(appended);
+  if (!roll && at + record_bytes <= segment_->header.batch_end_lsn()) return 0;
   const uint64_t bytes_min = SegmentBytesFor(record_bytes);
   return HasPrepared(bytes_min) ? 0 : bytes_min;
 }
@@ -136,7 +138,7 @@ uint64_t RelaxedLog::LackingSegmentBytes(size_t record_bytes) const {
 io::Task<Status> RelaxedLog::Room(size_t payload_bytes) {
   const Status failed = failure();
   if (!failed.ok()) co_return failed;
-  const uint64_t bytes_min = LackingSegmentBytes(RecordBytes(payload_bytes));
+  const uint64_t bytes_min = LackingSegmentBytes(payload_bytes);
   if (bytes_min == 0) co_return absl::OkStatus();
   Status status = co_await PrepareSegmentOf(bytes_min);
   co_return status;

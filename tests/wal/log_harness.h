@@ -131,10 +131,8 @@ class LogHarness {
       if (!room.ok()) co_return room;
     }
     if (dead_ && dead_()) co_return Unavailable("dead");
-    if (log_->NeedsSegment()) {
-      Status prepared = co_await log_->PrepareSegment();
-      if (!prepared.ok()) co_return prepared;
-    }
+    // If that fails, the appends will say so when they need it.
+    if (log_->NeedsSegment()) (void)co_await log_->PrepareSegment();
     if (!durable) co_return absl::OkStatus();
     Status status = co_await log_->WaitDurable(result.end);
     if (status.ok()) {
@@ -157,9 +155,7 @@ class LogHarness {
         Status status = co_await log_->WaitDurable(result.end);
         co_return status;
       }
-      Status prepared = co_await log_->PrepareSegment();
-      if (!prepared.ok()) co_return prepared;
-      Status room = co_await log_->Room(0);
+      Status room = co_await log_->Room(Log::kRoll);
       if (!room.ok()) co_return room;
     }
   }
