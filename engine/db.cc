@@ -19,6 +19,8 @@ Status Iterator::status() const { return impl_->status(); }
 std::string_view Iterator::key() const { return impl_->entry().key; }
 std::string_view Iterator::value() const { return impl_->entry().value; }
 
+SequenceNumber Iterator::sequence() const { return impl_->entry().sequence; }
+
 void Iterator::Settle() {
   if (impl_->state() == sstable::EntryIterator::State::kWaiting) sstable::SettleNow(*impl_);
 }
@@ -162,10 +164,10 @@ io::Task<Status> Db::SplitAsync(std::vector<std::string> keys) {
 Status Db::Split(std::span<const std::string> keys) {
   return io::BlockOn(impl_->io(), impl_->Split({keys.begin(), keys.end()}));
 }
-io::Task<Status> Db::DropRangeAsync(std::string begin, std::string end) {
+io::Task<StatusOr<SequenceNumber>> Db::DropRangeAsync(std::string begin, std::string end) {
   return impl_->DropRange(std::move(begin), std::move(end));
 }
-Status Db::DropRange(std::string_view begin, std::string_view end) {
+StatusOr<SequenceNumber> Db::DropRange(std::string_view begin, std::string_view end) {
   return io::BlockOn(impl_->io(), impl_->DropRange(std::string(begin), std::string(end)));
 }
 std::vector<PartitionInfo> Db::Partitions() const { return impl_->Partitions(); }

@@ -76,6 +76,8 @@ class Iterator {
   // Only if Valid. Views hold until the next movement.
   std::string_view key() const;
   std::string_view value() const;
+  // Of the batch that wrote the entry.
+  SequenceNumber sequence() const;
 
   void SeekToFirst();
   void SeekToLast();
@@ -159,8 +161,9 @@ class Db {
   io::Task<Status> SplitAsync(std::vector<std::string> keys);
   // Drops every key in [begin, end); an empty `end` is the end of the key space. Takes no time in
   // the amount of data. Writes into the range wait meanwhile; those that began earlier are dropped.
-  Status DropRange(std::string_view begin, std::string_view end);
-  io::Task<Status> DropRangeAsync(std::string begin, std::string end);
+  // Returns the sequence number of the drop: batches below it have left nothing in the range.
+  StatusOr<SequenceNumber> DropRange(std::string_view begin, std::string_view end);
+  io::Task<StatusOr<SequenceNumber>> DropRangeAsync(std::string begin, std::string end);
   std::vector<PartitionInfo> Partitions() const;
   // How many bytes of tables and memtables lie in [begin, end), roughly.
   uint64_t ApproximateBytes(std::string_view begin, std::string_view end) const;

@@ -90,7 +90,7 @@ class DbImpl {
   // The partition that ends at or behind `key`, but begins before it; for walking backward.
   std::pair<std::shared_ptr<Partition>, ViewReference> ViewBefore(std::string_view key) const;
   io::Task<Status> Split(std::vector<std::string> keys);
-  io::Task<Status> DropRange(std::string begin, std::string end);
+  io::Task<StatusOr<SequenceNumber>> DropRange(std::string begin, std::string end);
   std::vector<PartitionInfo> Partitions() const;
   uint64_t ApproximateBytes(std::string_view begin, std::string_view end) const;
 
@@ -126,7 +126,7 @@ class DbImpl {
   };
 
   // How far the durable ceiling of sequence numbers is kept ahead of them.
-  static constexpr SequenceNumber kCeilingAhead = SequenceAt(60'000);
+  static constexpr SequenceNumber kCeilingAhead = SequenceAt(10'000);
 
   Status CheckWritable() const;
   Status CheckReadable() const;
@@ -206,6 +206,8 @@ class DbImpl {
   io::Task<Status> SyncLogSegments();
   Status ReplayFetched(wal::LogReader& reader, SequenceNumber* floor);
   io::Task<Status> FlushReplayed();
+  // After a clean stop the next life finds the log's end and the last sequence number.
+  io::Task<Status> RecordEnd(wal::LogSeal end);
   void WaitForRetired();
 
   // ---- Background (background.cc)

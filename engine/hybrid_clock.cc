@@ -9,13 +9,14 @@ namespace varve::engine {
 HybridClock::HybridClock(io::Io& io, SequenceNumber floor)
     : io_(io), last_(floor), base_ms_(io.WallMs()), base_monotonic_ns_(io.MonotonicNs()) {
   const uint64_t floor_ms = SequenceMs(floor);
-  const bool ahead = floor != 0 && base_ms_ > floor_ms + kDowntimeMsMax;
-  const bool behind = base_ms_ + kJumpMsMax < floor_ms;
-  if (ahead || behind) {
-    spdlog::warn("wall clock is {} ms {} the last write; counting on from that",
-                 ahead ? base_ms_ - floor_ms : floor_ms - base_ms_, ahead ? "after" : "before");
+  if (floor != 0 && base_ms_ > floor_ms + kDowntimeMsMax) {
+    spdlog::warn("wall clock is {} ms after the last write; counting on from that",
+                 base_ms_ - floor_ms);
     wall_clock_jumped_ = true;
     base_ms_ = floor_ms;
+  } else if (base_ms_ + kJumpMsMax < floor_ms) {
+    spdlog::warn("wall clock is {} ms before the last write; counting on until it has caught up",
+                 floor_ms - base_ms_);
   }
 }
 

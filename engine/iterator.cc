@@ -188,7 +188,7 @@ void IteratorImpl::ContinueForward() {
       key_.assign(entry.key);
       has_key_ = true;
       if (entry.kind != EntryKind::kDelete) {
-        Show(key_, entry.kind, entry.value);
+        Show(entry);
         return;
       }
     }
@@ -209,15 +209,16 @@ bool IteratorImpl::TakeOlderVersion(const Entry& entry) {
   // Walking backward, a key's versions come oldest first: the last visible one counts.
   if (entry.sequence <= sequence_) {
     candidate_ = entry.kind == EntryKind::kDelete ? Found::kTombstone : Found::kPut;
-    candidate_kind_ = entry.kind;
     candidate_value_.assign(entry.value);
+    candidate_entry_ = entry;
   }
   return false;
 }
 
 bool IteratorImpl::ShowCandidate() {
   if (!has_key_ || candidate_ != Found::kPut) return false;
-  Show(key_, candidate_kind_, candidate_value_);
+  candidate_entry_.value = candidate_value_;
+  Show(candidate_entry_);
   return true;
 }
 
@@ -269,10 +270,11 @@ const ValueFileHandle* IteratorImpl::FindValueFile(uint64_t number) const {
   return nullptr;
 }
 
-void IteratorImpl::Show(std::string_view key, EntryKind kind, std::string_view value) {
-  entry_ = {.key = key, .sequence = sequence_, .kind = EntryKind::kPut, .value = value};
+void IteratorImpl::Show(const Entry& entry) {
+  const std::string_view value = entry.value;
+  entry_ = {.key = key_, .sequence = entry.sequence, .kind = EntryKind::kPut, .value = value};
   state_ = State::kEntry;
-  if (kind != EntryKind::kPutReference) return;
+  if (entry.kind != EntryKind::kPutReference) return;
   entry_.value = {};
   if (options_.keys_only) return;
   sstable::ValueReference reference;

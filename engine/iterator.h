@@ -59,7 +59,7 @@ class IteratorImpl final : public sstable::EntryIterator {
   bool TakeOlderVersion(const Entry& entry);
   bool ShowCandidate();
   // Shows the entry, or begins to wait for its value.
-  void Show(std::string_view key, EntryKind kind, std::string_view value);
+  void Show(const Entry& entry);
   void StepValue();
   const ValueFileHandle* FindValueFile(uint64_t number) const;
 
@@ -84,7 +84,7 @@ class IteratorImpl final : public sstable::EntryIterator {
   bool has_key_ = false;
   // Backward: the newest visible version of key_ seen so far.
   Found candidate_ = Found::kNothing;
-  EntryKind candidate_kind_ = EntryKind::kPut;
+  Entry candidate_entry_;  // its value in candidate_value_
   std::string candidate_value_;
   // The value of entry() while it has to be read from a value file.
   std::optional<sstable::ValueGet> value_get_;

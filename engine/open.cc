@@ -292,14 +292,26 @@ io::Task<Status> DbImpl::Close() {
     Wake();
     co_await progress_.After(seen);
   }
-  open_.store(false);
+  const bool was_open = open_.exchange(false);
   Status status;
   if (log_ != nullptr) {
     const auto end = co_await log_->Close();
     status = end.status();
+    if (status.ok() && was_open) status = co_await RecordEnd(*end);
   }
   closed_.store(true, std::memory_order_release);
   co_return status;
+}
+
+io::Task<Status> DbImpl::RecordEnd(wal::LogSeal end) {
+  auto manifest_lock = co_await manifest_mutex_.Lock();
+  Edit edit;
+  {
+    absl::MutexLock lock(&commit_mutex_);
+    if (options_.skipped_rule != Rule::kSequenceCeiling) edit.sequence_ceiling = clock_->last();
+  }
+  edit.seals.push_back(end);
+  co_return co_await CommitEdit(std::move(edit));
 }
 
 void DbImpl::WaitForRetired() {

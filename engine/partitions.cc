@@ -307,9 +307,9 @@ SequenceNumber DbImpl::BlockRange(std::string& begin, std::string& end) {
   return clock_->Next();
 }
 
-io::Task<Status> DbImpl::DropRange(std::string begin, std::string end) {
+io::Task<StatusOr<SequenceNumber>> DbImpl::DropRange(std::string begin, std::string end) {
   VARVE_CO_RETURN_IF_ERROR(CheckReadable());
-  if (!end.empty() && begin >= end) co_return absl::OkStatus();
+  if (!end.empty() && begin >= end) co_return visible();
   auto manifest_lock = co_await manifest_mutex_.Lock();
   const SequenceNumber sequence = BlockRange(begin, end);
   const Status dropped = co_await DropBlockedRange(begin, end, sequence);
@@ -319,7 +319,8 @@ io::Task<Status> DbImpl::DropRange(std::string begin, std::string end) {
   }
   progress_.Beat();
   Wake();
-  co_return dropped;
+  if (!dropped.ok()) co_return dropped;
+  co_return sequence;
 }
 
 io::Task<Status> DbImpl::DropBlockedRange(std::string begin, std::string end,

@@ -133,7 +133,8 @@ io::Task<StatusOr<uint32_t>> Catalogue::TakeKeySpace() {
   if (!free_key_spaces_.empty()) {
     key_space = free_key_spaces_.back();
     const KeyBounds bounds = KeySpaceBounds(key_space);
-    VARVE_CO_RETURN_IF_ERROR(co_await db_.DropRangeAsync(bounds.begin, bounds.end));
+    const auto dropped = co_await db_.DropRangeAsync(bounds.begin, bounds.end);
+    VARVE_CO_RETURN_IF_ERROR(dropped.status());
     free_key_spaces_.pop_back();
   }
   const KeyBounds bounds = KeySpaceBounds(key_space);
@@ -217,7 +218,8 @@ io::Task<StatusOr<TablePointer>> Catalogue::Delete(std::string name, Check check
 
 io::Task<Status> Catalogue::FinishDrop(uint32_t key_space) {
   const KeyBounds bounds = KeySpaceBounds(key_space);
-  VARVE_CO_RETURN_IF_ERROR(co_await db_.DropRangeAsync(bounds.begin, bounds.end));
+  const auto dropped = co_await db_.DropRangeAsync(bounds.begin, bounds.end);
+  VARVE_CO_RETURN_IF_ERROR(dropped.status());
   engine::WriteBatch batch;
   batch.Delete(DropKey(key_space));
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
