@@ -1,5 +1,7 @@
 #include "io/executor.h"
 
+#include <absl/synchronization/mutex.h>
+
 #include "io/sync.h"
 
 namespace varve::io {
@@ -10,6 +12,13 @@ void PostOn(Executor& executor, std::coroutine_handle<> coroutine) { executor.Po
 }  // namespace internal
 
 namespace {
+
+// Debian builds Abseil with its search for deadlocks switched on, which takes a process-wide lock
+// at each absl::Mutex::Lock. Off before main: every program of ours has executors.
+[[maybe_unused]] const bool deadlock_detection_off = [] {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  return true;
+}();
 
 // A coroutine that nobody awaits: it frees itself at its end.
 struct DetachedTask {

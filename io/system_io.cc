@@ -197,10 +197,9 @@ std::unique_ptr<Worker> SystemIo::StartWorker(const WorkerOptions& options) {
 SystemIo::Borrowed SystemIo::Borrow() {
   const int thread = static_cast<int>(syscall(SYS_gettid));
   absl::MutexLock lock(&pool_mutex_);
-  const auto available = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return !pool_.empty() || executors_made_ < kBorrowedExecutorsMax;
-  };
-  pool_mutex_.Await(absl::Condition(&available));
+  while (pool_.empty() && executors_made_ == kBorrowedExecutorsMax) {
+    given_back_.Wait(&pool_mutex_);
+  }
   // Preferably the one this thread had before: its caches and the kernel's know it.
   auto chosen = std::find_if(pool_.rbegin(), pool_.rend(), [thread](const Borrowed& borrowed) {
     return borrowed.last_thread == thread;
@@ -220,6 +219,7 @@ SystemIo::Borrowed SystemIo::Borrow() {
 void SystemIo::GiveBack(Borrowed borrowed) {
   absl::MutexLock lock(&pool_mutex_);
   pool_.push_back(std::move(borrowed));
+  given_back_.Signal();
 }
 
 void SystemIo::Run(Task<void> task) {

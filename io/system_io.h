@@ -57,6 +57,7 @@ class SystemIo : public Io {
   void GiveBack(Borrowed borrowed);
 
   absl::Mutex pool_mutex_;
+  absl::CondVar given_back_;
   std::vector<Borrowed> pool_ ABSL_GUARDED_BY(pool_mutex_);
   size_t executors_made_ ABSL_GUARDED_BY(pool_mutex_) = 0;
 
