@@ -118,12 +118,15 @@ std::optional<DbImpl::CompactionWork> DbImpl::PickCompaction() {
     work->plan = *std::move(plan);
     if (!best || work->plan.score > best->plan.score) best = std::move(work);
   }
+  {
+    absl::MutexLock lock(&background_mutex_);
+    // What is still busy comes back when its compaction is done; what is left no longer exists.
+    for (const uint64_t id : settled) candidates_.erase(id);
+    for (const uint64_t id : candidates) candidates_.erase(id);
+    if (best) SetBusy(*best, true);
+  }
+  // Only now: who waits until nothing is due looks at the candidates when it wakes.
   if (!settled.empty() && !best) progress_.Beat();
-  absl::MutexLock lock(&background_mutex_);
-  // What is still busy comes back when its compaction is done; what is left no longer exists.
-  for (const uint64_t id : settled) candidates_.erase(id);
-  for (const uint64_t id : candidates) candidates_.erase(id);
-  if (best) SetBusy(*best, true);
   return best;
 }
 
