@@ -19,7 +19,7 @@ struct DecodedEntry {
   uint32_t value_bytes;
   EntryKind kind;
   SequenceNumber sequence;
-  const char* suffix;  // `unshared` bytes of the key, then the value
+  const char* suffix;  // `unshared` bytes of the key
 };
 
 // Decodes the entry at `p`. Returns where the next one starts, or nullptr if it runs past `end` or
@@ -41,8 +41,8 @@ inline const char* DecodeEntry(const char* p, const char* end, SequenceNumber ba
   }
   const uint64_t kind = value_bytes & 3;
   value_bytes >>= 2;
-  const uint64_t left = static_cast<uint64_t>(end - p);
-  if (kind > 2 || shared > kKeyBytesMax || unshared > left || value_bytes > left - unshared) {
+  if (kind > 2 || shared > kKeyBytesMax || unshared > static_cast<uint64_t>(end - p) ||
+      value_bytes > kValueBytesMax) {
     return nullptr;
   }
   entry->shared = static_cast<uint32_t>(shared);
@@ -51,22 +51,28 @@ inline const char* DecodeEntry(const char* p, const char* end, SequenceNumber ba
   entry->kind = static_cast<EntryKind>(kind);
   entry->sequence = base + ((sequence >> 1) ^ (0 - (sequence & 1)));
   entry->suffix = p;
-  return p + unshared + value_bytes;
+  return p + unshared;
 }
 
 }  // namespace internal
 
 // The parts of a block. Views of the block's bytes.
 struct BlockParts {
+  const char* restarts = nullptr;
   const char* entries = nullptr;
-  const char* entries_end = nullptr;
-  const char* restarts = nullptr;  // u16 each
+  const char* values = nullptr;  // where the entries end
+  const char* end = nullptr;
   uint32_t restart_count = 0;
+  uint32_t common = 0;
   SequenceNumber base = 0;
 
   // False if `block` is malformed.
   bool Parse(std::string_view block);
-  const char* restart(uint32_t i) const { return entries + LoadU16(restarts + 2 * i); }
+
+  // Where restart `i`'s entry and value are. May lie behind the block's end if that is malformed.
+  const char* restart_entry(uint32_t i) const { return entries + LoadU16(restarts + 8 * i); }
+  const char* restart_value(uint32_t i) const { return values + LoadU16(restarts + 8 * i + 2); }
+  uint32_t restart_head(uint32_t i) const { return LoadU32(restarts + 8 * i + 4); }
 };
 
 enum class BlockSearch : uint8_t { kFound, kAbsent, kMalformed };
@@ -103,8 +109,9 @@ class BlockCursor {
   void Malformed();
 
   BlockParts parts_;
-  const char* current_ = nullptr;  // the entry that entry_ is of
-  const char* next_ = nullptr;
+  const char* current_ = nullptr;     // the entry that entry_ is of
+  const char* next_ = nullptr;        // the one after
+  const char* next_value_ = nullptr;  // and its value
   uint32_t restart_ = 0;  // current_ lies at or behind this restart, and before the next
   bool valid_ = false;
   bool malformed_ = false;

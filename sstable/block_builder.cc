@@ -27,7 +27,7 @@ size_t BlockBuilder::CostOf(size_t position, uint32_t shared, size_t key_bytes, 
   return VarintBytes(shared) + VarintBytes(key_bytes - shared) +
          VarintBytes(value_bytes * 4 + static_cast<uint64_t>(kind)) +
          VarintBytes(ZigZag(sequence - base)) + (key_bytes - shared) + value_bytes +
-         (restart ? sizeof(uint16_t) : 0);
+         (restart ? kRestartBytes : 0);
 }
 
 size_t BlockBuilder::EncodedBytesWith(const Entry& entry) const {
@@ -56,49 +56,65 @@ Entry BlockBuilder::entry(size_t i) const {
           {key + pending.key_bytes, pending.value_bytes}};
 }
 
+uint32_t HeadAfter(std::string_view key, size_t common) {
+  if (common >= key.size()) return 0;
+  char bytes[4] = {};
+  std::memcpy(bytes, key.data() + common, std::min<size_t>(key.size() - common, 4));
+  return __builtin_bswap32(LoadU32(bytes));
+}
+
 void BlockBuilder::Encode(size_t count, std::string& to) const {
   const SequenceNumber base = entries_[0].sequence;
   const size_t restarts = (count + restart_interval_ - 1) / restart_interval_;
-  size_t bytes = kBlockTailBytes + restarts * sizeof(uint16_t);
+  size_t bytes = kBlockHeaderBytes + restarts * kRestartBytes;
   for (size_t i = 0; i < count; ++i) {
     bytes += 4 * kVarint64BytesMax + entries_[i].key_bytes + entries_[i].value_bytes;
   }
   if (to.size() < bytes) to.resize(bytes);
+  const size_t common = count == 1 ? 0 : SharedBytes(entry(0).key, entry(count - 1).key);
 
-  std::vector<uint16_t> offsets;
-  offsets.reserve(restarts);
-  char* const start = to.data();
-  char* p = start;
+  char* restart = to.data() + kBlockHeaderBytes;
+  char* const first = restart + restarts * kRestartBytes;
+  char* p = first;
+  uint64_t value_offset = 0;
   for (size_t i = 0; i < count; ++i) {
     const Pending& pending = entries_[i];
+    const char* key = bytes_.data() + pending.offset;
     uint32_t shared = pending.shared;
     if (i % restart_interval_ == 0) {
       shared = 0;
-      offsets.push_back(static_cast<uint16_t>(p - start));
+      StoreFixed<uint16_t>(restart, static_cast<uint16_t>(p - first));
+      StoreFixed<uint16_t>(restart + 2, static_cast<uint16_t>(value_offset));
+      StoreFixed<uint32_t>(restart + 4, HeadAfter({key, pending.key_bytes}, common));
+      restart += kRestartBytes;
     }
     const uint32_t unshared = pending.key_bytes - shared;
     p = StoreVarint(p, shared);
     p = StoreVarint(p, unshared);
     p = StoreVarint(p, uint64_t{pending.value_bytes} * 4 + static_cast<uint64_t>(pending.kind));
     p = StoreVarint(p, ZigZag(pending.sequence - base));
-    const char* key = bytes_.data() + pending.offset;
     std::memcpy(p, key + shared, unshared);
     p += unshared;
-    std::memcpy(p, key + pending.key_bytes, pending.value_bytes);
+    value_offset += pending.value_bytes;
+  }
+  char* const header = to.data();
+  StoreFixed<uint16_t>(header, static_cast<uint16_t>(restarts));
+  StoreFixed<uint16_t>(header + 2, static_cast<uint16_t>(common));
+  StoreFixed<uint32_t>(header + 4, static_cast<uint32_t>(p - header));
+  StoreFixed<uint64_t>(header + 8, base);
+  for (size_t i = 0; i < count; ++i) {
+    const Pending& pending = entries_[i];
+    std::memcpy(p, bytes_.data() + pending.offset + pending.key_bytes, pending.value_bytes);
     p += pending.value_bytes;
   }
-  std::memcpy(p, offsets.data(), offsets.size() * sizeof(uint16_t));
-  p += offsets.size() * sizeof(uint16_t);
-  StoreFixed<uint64_t>(p, base);
-  StoreFixed<uint16_t>(p + 8, static_cast<uint16_t>(offsets.size()));
-  to.resize(static_cast<size_t>(p + kBlockTailBytes - start));
+  to.resize(static_cast<size_t>(p - to.data()));
 }
 
 void BlockBuilder::Drop(size_t count) {
   const size_t cut = count == entries_.size() ? bytes_.size() : entries_[count].offset;
   bytes_.erase(0, cut);
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(count));
-  encoded_bytes_ = kBlockTailBytes;
+  encoded_bytes_ = kBlockHeaderBytes;
   for (size_t i = 0; i < entries_.size(); ++i) {
     Pending& pending = entries_[i];
     pending.offset -= cut;

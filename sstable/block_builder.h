@@ -2,17 +2,29 @@
 //
 // A block, before compression:
 //
-//   entry*
-//   u16 restart offset *   of every entry that starts a restart interval; the first is 0
-//   u64 base sequence      the first entry's
 //   u16 restart count
+//   u16 common             bytes that all keys of the block have in common; 0 if there is one entry
+//   u32 values             where the values begin, from the start of the block
+//   u64 base sequence      the first entry's
+//   restart *              one for each restart interval:
+//     u16 entry            where its first entry begins, from the first entry of the block
+//     u16 value            where that one's value begins, from the first value of the block
+//     u32 head             the 4 bytes of its key after the common ones, as a big-endian number;
+//     what is
+//                          missing counts as zeros
+//   entry *
+//   value *                the bytes of the values, in the order of the entries
 //
 // and an entry:
 //
 //   varint shared          bytes of the key that are the same as the previous entry's; 0 at a
 //   restart varint unshared        bytes of the key that follow varint value bytes * 4 + kind
 //   varint zigzag(sequence - base sequence)
-//   key bytes, value bytes
+//   key bytes
+//
+// The layout is made for a search in memory that is not in the processor's caches: the heads lie
+// together at the front, the keys of an interval in two or three lines, and values are not touched
+// before the right one.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +36,8 @@
 
 namespace varve::sstable {
 
-inline constexpr size_t kBlockTailBytes = 10;  // base sequence and restart count
+inline constexpr size_t kBlockHeaderBytes = 16;
+inline constexpr size_t kRestartBytes = 8;
 
 inline uint64_t ZigZag(uint64_t delta) {
   return (delta << 1) ^ static_cast<uint64_t>(static_cast<int64_t>(delta) >> 63);
@@ -71,10 +84,13 @@ class BlockBuilder {
   const uint32_t restart_interval_;
   std::string bytes_;
   std::vector<Pending> entries_;
-  size_t encoded_bytes_ = kBlockTailBytes;
+  size_t encoded_bytes_ = kBlockHeaderBytes;
 };
 
 // How many leading bytes two keys share.
 size_t SharedBytes(std::string_view a, std::string_view b);
+
+// The head of a key: its 4 bytes from `common` on as a number that orders as they do.
+uint32_t HeadAfter(std::string_view key, size_t common);
 
 }  // namespace varve::sstable
