@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include "bench/engine.h"
+#include "engine/db.h"
+#include "io/io.h"
+
+namespace varve::bench {
+namespace {
+
+class VarveEngine : public Engine {
+ public:
+  Status Open(const EngineConfig& config) override {
+    if (config.io == "posix") {
+      io_ = io::NewPosixIo();
+    } else if (config.io == "uring") {
+      VARVE_ASSIGN_OR_RETURN(io_, io::NewUringIo());
+    } else {
+      io_ = io::NewIo();
+    }
+    engine::Options options;
+    options.durability =
+        config.durable ? engine::Durability::kDurable : engine::Durability::kRelaxed;
+    options.block_cache_bytes = config.cache_bytes;
+    options.memtable_bytes_max = config.memtable_bytes;
+    options.memtable_budget_bytes = config.memtable_budget_bytes;
+    options.compression_level = config.compression_level;
+    options.filter_bits_per_key = config.filter_bits_per_key;
+    options.background_workers = config.background_threads;
+    VARVE_ASSIGN_OR_RETURN(db_, engine::Db::Open(*io_, config.directory, options));
+    return absl::OkStatus();
+  }
+
+  Status Close() override {
+    const Status status = db_->Close();
+    db_.reset();
+    io_.reset();
+    return status;
+  }
+
+  Status Write(const std::vector<KeyValue>& entries) override {
+    engine::WriteBatch batch;
+    for (const auto& [key, value] : entries) batch.Put(key, value);
+    return db_->Write(batch).status();
+  }
+
+  StatusOr<bool> Get(std::string_view key, uint64_t* value_bytes) override {
+    thread_local engine::PinnedValue value;
+    VARVE_ASSIGN_OR_RETURN(const bool found, db_->Get(key, &value));
+    *value_bytes = found ? value.view().size() : 0;
+    value.Reset();  // Nothing stays pinned between two operations.
+    return found;
+  }
+
+  StatusOr<uint64_t> Scan(std::string_view start, uint64_t entries, uint64_t* bytes) override {
+    const std::unique_ptr<engine::Iterator> iterator = db_->NewIterator();
+    uint64_t count = 0;
+    for (iterator->Seek(start); iterator->Valid(); iterator->Next()) {
+      *bytes += iterator->key().size() + iterator->value().size();
+      if (++count == entries) break;
+    }
+    VARVE_RETURN_IF_ERROR(iterator->status());
+    return count;
+  }
+
+  Status WaitUntilSettled() override {
+    VARVE_RETURN_IF_ERROR(db_->Flush());
+    return db_->Settle();
+  }
+
+  EngineCounters Counters() override {
+    const engine::DbStats stats = db_->Stats();
+    return {.log_bytes = stats.log_bytes_written,
+            .flush_bytes = stats.flush_bytes_written,
+            .compaction_bytes = stats.compaction_bytes_written,
+            .stalled_s = static_cast<double>(stats.slowed_write_ns) * 1e-9};
+  }
+
+  std::vector<std::string> TableSuffixes() const override { return {".sst", ".val"}; }
+  std::string Name() const override { return "varve"; }
+  std::string Describe(const EngineConfig& config) const override {
+    return fmt::format("Varve, I/O {}, tables read and written directly", config.io);
+  }
+
+ private:
+  std::unique_ptr<io::Io> io_;
+  std::unique_ptr<engine::Db> db_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> NewVarveEngine() { return std::make_unique<VarveEngine>(); }
+
+}  // namespace varve::bench
