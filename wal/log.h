@@ -64,7 +64,7 @@ struct LogOptions {
   // one at a time), and how many may be under way. Memory: (groups_in_flight_max + 2) *
   // group_bytes_max.
   size_t group_bytes_max = size_t{256} << 10;
-  uint32_t groups_in_flight_max = 8;
+  uint32_t groups_in_flight_max = 4;
 
   // Called with rising LSNs, one call at a time, by whoever completes a write or sync, on its
   // thread, without a lock of the log held: everything before the LSN is durable. Returns before

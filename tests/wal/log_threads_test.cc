@@ -15,7 +15,13 @@
 namespace varve::wal {
 namespace {
 
-class LogThreads : public testing::IoTest {};
+class LogThreads : public testing::IoTest {
+ protected:
+  void SetUp() override {
+    if (simulated()) GTEST_SKIP() << "it has one thread";
+    IoTest::SetUp();
+  }
+};
 VARVE_ON_EVERY_IO(LogThreads);
 
 struct Shared {
