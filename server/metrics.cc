@@ -131,7 +131,6 @@ std::vector<MetricFamily> Metrics::CollectEngine() const {
   counter("compaction_bytes_read", "Bytes read by compactions", stats.compaction_bytes_read);
   counter("compaction_bytes_written", "Bytes written by compactions",
           stats.compaction_bytes_written);
-  counter("block_cache_hits", "Blocks found in the cache", stats.block_cache_hits);
   counter("block_cache_misses", "Blocks read from files", stats.block_cache_misses);
   counter("slowed_writes", "Writes delayed by back-pressure", stats.slowed_writes);
   Add(families, MetricType::Counter, "varve_engine_slowed_write_seconds_total",
