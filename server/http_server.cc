@@ -61,9 +61,11 @@ struct HttpServer::Exchange {
 
 struct HttpServer::Worker {
   Worker(size_t index, uint64_t seed, std::unique_ptr<io::Worker> thread)
-      : index(index), writer(seed), thread(std::move(thread)) {}
+      : index(index), executor(&thread->executor()), writer(seed), thread(std::move(thread)) {}
 
   const size_t index;
+  // Of `thread`, which itself is Stop's while the worker's last tasks still run.
+  io::Executor* const executor;
   std::atomic<size_t> connection_count{0};  // read by the acceptor
 
   // Touched on the worker's executor only.
@@ -123,7 +125,7 @@ StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(io::Io& io,
     server->workers_.push_back(
         std::make_unique<Worker>(i, io.RandomU64(), io.StartWorker(worker_options)));
   }
-  server->workers_[0]->thread->executor().Spawn(server->Accept());
+  server->workers_[0]->executor->Spawn(server->Accept());
   return server;
 }
 
@@ -146,7 +148,7 @@ void HttpServer::Stop() {
   if (workers_.empty()) return;
   // Wakes the acceptor, which runs on the first worker.
   io::Shutdown(listener_);
-  for (const auto& worker : workers_) worker->thread->executor().Spawn(BeginStop(worker.get()));
+  for (const auto& worker : workers_) worker->executor->Spawn(BeginStop(worker.get()));
   // The first worker goes first: when it is gone, no connection comes to the others any more.
   for (const auto& worker : workers_) worker->thread.reset();
   workers_.clear();
@@ -180,7 +182,7 @@ io::Task<void> HttpServer::Accept() {
       if (worker->connection_count.load() < least->connection_count.load()) least = worker.get();
     }
     least->connection_count.fetch_add(1);
-    least->thread->executor().Spawn(RunConnection(least, std::move(*socket)));
+    least->executor->Spawn(RunConnection(least, std::move(*socket)));
   }
 }
 
@@ -190,7 +192,7 @@ io::Task<void> HttpServer::RunConnection(Worker* worker, io::Socket socket) {
   const uint64_t open = counters_.connections_open.fetch_add(1, std::memory_order_relaxed) + 1;
   if (!worker->sweeping) {
     worker->sweeping = true;
-    worker->thread->executor().Spawn(CutOffLateConnections(worker));
+    worker->executor->Spawn(CutOffLateConnections(worker));
   }
 
   if (open > options_.connections_max) {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -49,6 +49,7 @@ class Client {
   bool Send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
       if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<size_t>(sent));
     }
@@ -103,7 +104,10 @@ class Client {
  private:
   bool ReceiveMore() {
     char buffer[65536];
-    const ssize_t received = recv(fd_, buffer, sizeof buffer, 0);
+    ssize_t received;
+    do {
+      received = recv(fd_, buffer, sizeof buffer, 0);
+    } while (received < 0 && errno == EINTR);
     if (received <= 0) return false;
     pending_.append(buffer, static_cast<size_t>(received));
     return true;
