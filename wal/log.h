@@ -176,7 +176,8 @@ class Log {
 
   // The chain as it stands: live segments up to the current one, in order.
   virtual std::vector<SegmentInfo> Segments() const = 0;
-  // The live segment that holds `lsn`, or the first one if it lies before.
+  // The live segment that holds `lsn`, or the first one if it lies before. Not beyond the one that
+  // holds durable_lsn(): a seal may name that, so a chain must not begin behind it.
   virtual SegmentNumber SegmentOf(Lsn lsn) const = 0;
   // Bytes from the start of the first live segment to the last record, gaps included.
   virtual uint64_t LiveBytes() const = 0;

@@ -153,7 +153,7 @@ SegmentNumber LogBase::SegmentOfLocked(Lsn lsn) const {
 
 SegmentNumber LogBase::SegmentOf(Lsn lsn) const {
   absl::MutexLock lock(&mutex_);
-  return SegmentOfLocked(lsn);
+  return SegmentOfLocked(std::min(lsn, durable_lsn() - 1));
 }
 
 uint64_t LogBase::LiveBytes() const {

@@ -228,6 +228,9 @@ TEST_P(LogTest, LsnsAreNearTheirSegments) {
   LogHarness harness(io(), options_);
   ASSERT_TRUE(Await(harness.Recover(0)).ok());
   for (int i = 0; i < 400; ++i) ASSERT_TRUE(Await(harness.Commit(1000, false)).ok());
+  EXPECT_EQ(harness.log().SegmentOf(harness.log().appended_lsn()),
+            harness.log().SegmentOf(harness.log().durable_lsn()));
+  ASSERT_TRUE(Await(harness.log().Sync()).ok());
   for (const SegmentInfo& info : harness.log().Segments()) {
     EXPECT_EQ(harness.log().SegmentOf(info.start_lsn + 5000), info.number);
   }
