@@ -8,7 +8,8 @@
 
 namespace varve {
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "formats are little-endian, as is the host");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "formats are little-endian, as is the host");
 
 inline constexpr size_t kVarint32BytesMax = 5;
 inline constexpr size_t kVarint64BytesMax = 10;
@@ -69,7 +70,8 @@ inline void AppendLengthPrefixed(std::string& to, std::string_view bytes) {
   to.append(bytes);
 }
 
-// Reads a varint in [p, end). Returns the byte past it, or nullptr if it is cut short or over 64 bits.
+// Reads a varint in [p, end). Returns the byte past it, or nullptr if it is cut short or over 64
+// bits.
 inline const char* LoadVarint(const char* p, const char* end, uint64_t* value) {
   uint64_t result = 0;
   for (int shift = 0; shift < 64 && p < end; shift += 7) {
@@ -84,8 +86,8 @@ inline const char* LoadVarint(const char* p, const char* end, uint64_t* value) {
   return nullptr;
 }
 
-// Takes parsed fields off the front of `from`. Each returns false, leaving the rest unspecified, when
-// `from` is too short or malformed.
+// Takes parsed fields off the front of `from`. Each returns false, leaving the rest unspecified,
+// when `from` is too short or malformed.
 inline bool TakeVarint(std::string_view& from, uint64_t* value) {
   const char* p = LoadVarint(from.data(), from.data() + from.size(), value);
   if (p == nullptr) return false;

@@ -6,7 +6,8 @@
 
 namespace varve {
 
-// Hybrid logical time: 48 bits of milliseconds since 1970, 16 bits of counter. 0 is before everything.
+// Hybrid logical time: 48 bits of milliseconds since 1970, 16 bits of counter. 0 is before
+// everything.
 using SequenceNumber = uint64_t;
 inline constexpr SequenceNumber kSequenceMax = ~uint64_t{0};
 
@@ -26,8 +27,8 @@ struct Entry {
 };
 
 // The order of entries everywhere: keys as unsigned bytes ascending, then newer before older.
-inline int CompareEntries(std::string_view key_a, SequenceNumber sequence_a,
-                          std::string_view key_b, SequenceNumber sequence_b) {
+inline int CompareEntries(std::string_view key_a, SequenceNumber sequence_a, std::string_view key_b,
+                          SequenceNumber sequence_b) {
   if (const int order = key_a.compare(key_b); order != 0) return order;
   return sequence_a > sequence_b ? -1 : sequence_a < sequence_b ? 1 : 0;
 }

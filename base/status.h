@@ -64,15 +64,15 @@ Status ResourceExhausted(fmt::format_string<Args...> format, Args&&... args) {
 }  // namespace varve
 
 // Return, or co_return, a status that is not OK. Names are local to the line.
-#define VARVE_RETURN_IF_ERROR(expression)                     \
-  do {                                                        \
+#define VARVE_RETURN_IF_ERROR(expression)                                                       \
+  do {                                                                                          \
     if (::absl::Status varve_status_ = (expression); !varve_status_.ok()) return varve_status_; \
   } while (false)
 
-#define VARVE_CO_RETURN_IF_ERROR(expression)                  \
-  do {                                                        \
-    ::absl::Status varve_status_ = (expression);              \
-    if (!varve_status_.ok()) co_return varve_status_;         \
+#define VARVE_CO_RETURN_IF_ERROR(expression)          \
+  do {                                                \
+    ::absl::Status varve_status_ = (expression);      \
+    if (!varve_status_.ok()) co_return varve_status_; \
   } while (false)
 
 #define VARVE_CONCAT_INNER_(a, b) a##b

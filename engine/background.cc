@@ -203,8 +203,15 @@ wal::Lsn DbImpl::OldestNeededLsn() const {
   return oldest;
 }
 
+uint64_t DbImpl::MeasureLog() {
+  const wal::Lsn oldest = OldestNeededLsn();
+  const uint64_t bytes = log_->appended_lsn() - std::min(oldest, log_->appended_lsn());
+  log_unflushed_bytes_.store(bytes, std::memory_order_relaxed);
+  return bytes;
+}
+
 io::Task<Status> DbImpl::ForgetLog() {
-  log_live_bytes_.store(log_->LiveBytes(), std::memory_order_relaxed);
+  MeasureLog();
   if (log_->Segments().size() < 2) co_return absl::OkStatus();
   auto manifest_lock = co_await manifest_mutex_.Lock();
   const wal::SegmentNumber segment = log_->SegmentOf(OldestNeededLsn());
@@ -216,7 +223,6 @@ io::Task<Status> DbImpl::ForgetLog() {
   edit.log_start = segment;
   VARVE_CO_RETURN_IF_ERROR(co_await CommitEdit(std::move(edit)));
   VARVE_CO_RETURN_IF_ERROR(co_await log_->ForgetBefore(segment));
-  log_live_bytes_.store(log_->LiveBytes(), std::memory_order_relaxed);
   progress_.Beat();
   co_return absl::OkStatus();
 }

@@ -32,7 +32,7 @@ double DbImpl::Pressure() const {
                            static_cast<double>(options_.memtable_budget_bytes);
   const double level0 =
       static_cast<double>(level0_max_.load(std::memory_order_relaxed)) / options_.level0_tables_max;
-  const double log = static_cast<double>(log_live_bytes_.load(std::memory_order_relaxed)) /
+  const double log = static_cast<double>(log_unflushed_bytes_.load(std::memory_order_relaxed)) /
                      static_cast<double>(options_.log_bytes_max);
   return std::max(
       {Excess(memtables, kSlowdownShare, 1), Excess(level0, 3, 6), Excess(log, 1.25, 2)});

@@ -235,6 +235,8 @@ class DbImpl {
   io::Task<Status> RestartLog();
   // The oldest log position that some memtable, or a commit on its way, needs.
   wal::Lsn OldestNeededLsn() const;
+  // Looks how much of the log memtables need, for Pressure.
+  uint64_t MeasureLog();
   // Snapshots, and what is visible now: where readers read.
   std::vector<SequenceNumber> Boundaries() const;
 
@@ -306,7 +308,7 @@ class DbImpl {
   std::atomic<SequenceNumber> visible_{0};
   std::atomic<int64_t> memtable_bytes_{0};
   std::atomic<uint64_t> level0_max_{0};
-  std::atomic<uint64_t> log_live_bytes_{0};
+  std::atomic<uint64_t> log_unflushed_bytes_{0};  // as of the last look
   std::atomic<bool> anything_frozen_{false};
   std::atomic<bool> flush_signalled_{false};
 

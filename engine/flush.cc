@@ -73,9 +73,7 @@ void DbImpl::FreezeForBudget() {
 }
 
 void DbImpl::FreezeForLog() {
-  const uint64_t live_bytes = log_->LiveBytes();
-  log_live_bytes_.store(live_bytes, std::memory_order_relaxed);
-  if (live_bytes <= options_.log_bytes_max) return;
+  if (MeasureLog() <= options_.log_bytes_max) return;
   // Far enough to make room for a while.
   const wal::Lsn keep_from = log_->appended_lsn() - options_.log_bytes_max / 2;
   absl::MutexLock lock(&apply_mutex_);

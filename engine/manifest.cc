@@ -185,7 +185,6 @@ io::Task<Status> Manifest::Load(uint64_t number) {
   for (const std::string& name : *names) {
     number_ = std::max(number_, NumberOf(name, kManifestPrefix, ""));
   }
-  rotate_next_ = true;
   co_return absl::OkStatus();
 }
 
@@ -236,7 +235,6 @@ io::Task<Status> Manifest::Rotate() {
   VARVE_CO_RETURN_IF_ERROR(co_await WriteSnapshot(number));
   VARVE_CO_RETURN_IF_ERROR(co_await PointCurrentAt(number));
   failed_ = false;
-  rotate_next_ = false;
   RemoveOldManifests();
   co_return absl::OkStatus();
 }
@@ -254,7 +252,7 @@ void Manifest::RemoveOldManifests() {
 
 io::Task<Status> Manifest::Commit(Edit edit, ManifestState::Unreferenced* unreferenced) {
   const bool long_enough = end_ > bytes_max_ && end_ > 2 * snapshot_end_;
-  if (failed_ || rotate_next_ || long_enough) VARVE_CO_RETURN_IF_ERROR(co_await Rotate());
+  if (failed_ || long_enough) VARVE_CO_RETURN_IF_ERROR(co_await Rotate());
   Status appended = co_await Append(edit.Encode());
   if (!appended.ok()) {
     failed_ = true;

@@ -40,6 +40,10 @@ class Manifest {
   // nothing is appended behind a tail that was found.
   static io::Task<StatusOr<std::unique_ptr<Manifest>>> Recover(io::Io& io, std::string directory);
 
+  // After Recover, before anything relies on what was found: the last edit may stand in the page
+  // cache only. Starts a new manifest, so that nothing is appended behind a tail that was found.
+  io::Task<Status> Renew() { return Rotate(); }
+
   // Makes `edit` durable and then part of state(). After an error the edit is not part of the state
   // and will not be, unless the process ends before the next successful commit: then it may be,
   // whole. So while uncertain() what the edit names must not be deleted.
@@ -76,7 +80,6 @@ class Manifest {
   uint64_t end_ = 0;           // where the next record goes
   uint64_t snapshot_end_ = 0;  // where the first record ends
   bool failed_ = false;
-  bool rotate_next_ = false;
 };
 
 }  // namespace varve::engine

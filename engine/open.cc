@@ -15,6 +15,7 @@ namespace {
 
 // Closing flushes first when the next opening would have to replay more than this.
 constexpr uint64_t kReplayBytesMax = uint64_t{16} << 20;
+constexpr size_t kLogSegmentBytesMin = size_t{16} << 10;
 constexpr uint64_t kLogSegmentBytesFirst = uint64_t{1} << 20;
 
 std::string ParentOf(const std::string& path) {
@@ -31,6 +32,9 @@ DbImpl::DbImpl(io::Io& io, std::string directory, Options options)
       cache_({.capacity_bytes = options_.block_cache_bytes}),
       tables_(io, directory_path_, cache_, [this]() { Wake(); }),
       policy_(options_.policy) {
+  // The log is forgotten by whole segments, so its bound must hold a few.
+  options_.log_segment_bytes = io::PageFloor(std::max(
+      kLogSegmentBytesMin, std::min(options_.log_segment_bytes, options_.log_bytes_max / 4)));
   if (policy_ == nullptr) {
     policy_ = std::make_shared<compaction::LeveledPolicy>(
         compaction::LeveledOptions{.level0_tables_max = options_.level0_tables_max,
@@ -82,6 +86,7 @@ io::Task<Status> DbImpl::Open() {
   if (manifest.ok()) {
     manifest_ = *std::move(manifest);
     manifest_->set_bytes_max(options_.manifest_bytes_max);
+    VARVE_CO_RETURN_IF_ERROR(co_await manifest_->Renew());
     VARVE_CO_RETURN_IF_ERROR(RemoveLeftovers());
     VARVE_CO_RETURN_IF_ERROR(co_await Recover());
   } else if (manifest.status().code() == absl::StatusCode::kNotFound) {
