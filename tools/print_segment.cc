@@ -26,7 +26,7 @@ std::string_view StateName(DumpedRecord::State state) {
     case DumpedRecord::State::kDamaged:
       return "damaged";
     case DumpedRecord::State::kLeftover:
-      return "leftover";
+      return "no record";  // never written, or by an earlier life of the segment
   }
   return "unknown";
 }
