@@ -115,7 +115,7 @@ class BlockCursor {
   uint32_t restart_ = 0;  // current_ lies at or behind this restart, and before the next
   bool valid_ = false;
   bool malformed_ = false;
-  std::vector<char> key_;
+  std::vector<char> key_ = std::vector<char>(64);
   size_t key_bytes_ = 0;
   Entry entry_;
 };

@@ -1,4 +1,4 @@
-// Damage to a table or value file, byte by byte: it is found, its place is named, and no read is
+// Damage to a table or value file, anywhere: it is found, its place is named, and no read is
 // answered wrongly.
 #include "sstable/inspect.h"
 #include "testing.h"
@@ -10,7 +10,8 @@ class Corruption : public testing::Test {
  protected:
   void SetUp() override {
     Random random(31);
-    model_ = RandomModel(random, {.keys = 250, .value_bytes_max = 80, .versions_max = 2});
+    model_ = RandomModel(
+        random, {.keys = 150, .value_bytes_max = 90, .versions_max = 2, .compressible = false});
   }
 
   // Reads everything in every way. Each read is answered rightly or fails with DataLoss that names
@@ -63,7 +64,7 @@ class Corruption : public testing::Test {
   Model model_;
 };
 
-TEST_F(Corruption, OfAnyByteOfATableIsFoundAndNamed) {
+TEST_F(Corruption, AnywhereInATableIsFoundAndNamed) {
   for (const int level : {0, 3}) {
     TableOptions options;
     options.compression_level = level;
@@ -72,17 +73,18 @@ TEST_F(Corruption, OfAnyByteOfATableIsFoundAndNamed) {
     ASSERT_EQ(ReadAll(info), 0);
     Random random(32);
     int harmful = 0;
-    for (uint64_t offset = 0; offset < info.file_bytes; ++offset) {
+    // Some byte of every few: all parts of the format are hit many times.
+    for (uint64_t offset = 0; offset < info.file_bytes; offset += random.Between(1, 7)) {
       const int bit = static_cast<int>(random.Below(8));
       ASSERT_TRUE(world_.sim().FlipBit(world_.Path(1), offset, bit).ok());
       const Status status = Inspect(info);
       ASSERT_FALSE(status.ok()) << offset;
       ExpectPlace(status);
-      if (offset % 5 == 0) harmful += ReadAll(info) > 0;
+      if (random.OneIn(8)) harmful += ReadAll(info) > 0;
       ASSERT_TRUE(world_.sim().FlipBit(world_.Path(1), offset, bit).ok());
       if (HasFailure()) FAIL() << "byte " << offset << " of " << info.file_bytes;
     }
-    EXPECT_GT(harmful, 1000);
+    EXPECT_GT(harmful, 100);
     EXPECT_TRUE(Inspect(info).ok());
   }
 }
@@ -150,7 +152,7 @@ TEST_F(Corruption, InspectionGoesOnBehindADamagedBlock) {
   EXPECT_LT(counter.entries, info.entries);
 }
 
-TEST_F(Corruption, OfAnyByteOfAValueFileIsFoundAndNamed) {
+TEST_F(Corruption, AnywhereInAValueFileIsFoundAndNamed) {
   Random random(33);
   ValueFileWriter writer(world_.Create(1), 1, {});
   std::vector<std::pair<ValueReference, std::string>> values;
@@ -168,7 +170,7 @@ TEST_F(Corruption, OfAnyByteOfAValueFileIsFoundAndNamed) {
     return io::BlockOn(world_.io(), VerifyValueFile(world_.io(), world_.Path(1), {})).status();
   };
   ASSERT_TRUE(verify().ok()) << verify();
-  for (uint64_t offset = 0; offset < info->file_bytes; ++offset) {
+  for (uint64_t offset = 0; offset < info->file_bytes; offset += random.Between(1, 5)) {
     const int bit = static_cast<int>(random.Below(8));
     ASSERT_TRUE(world_.sim().FlipBit(world_.Path(1), offset, bit).ok());
     const Status status = verify();
