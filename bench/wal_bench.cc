@@ -236,12 +236,12 @@ void Replay(io::Io& io, const std::string& directory, Medium medium, uint64_t lo
   const uint64_t start = NowNs();
   uint64_t records = 0;
   uint64_t bytes = 0;
-  const auto tail = io::BlockOn(io, ReplayLog(io, directory, medium == Medium::kDurable ? 1 : 1,
-                                              LogChain(), [&](const LogRecord& record) {
-                                                ++records;
-                                                bytes += record.payload.size();
-                                                return absl::OkStatus();
-                                              }));
+  const auto tail =
+      io::BlockOn(io, ReplayLog(io, directory, 1, LogChain(), [&](const LogRecord& record) {
+                    ++records;
+                    bytes += record.payload.size();
+                    return absl::OkStatus();
+                  }));
   Check(tail.status());
   const double seconds = static_cast<double>(NowNs() - start) / kNsPerSecond;
   fmt::print("replay of {} MiB {}: {:.3f} s, {:.2f} GB/s, {:.1f} million records/s\n",
