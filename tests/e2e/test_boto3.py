@@ -368,7 +368,7 @@ def test_batches_are_refused_whole(dynamodb, table):
     for requests, words in [
         ([{"PutRequest": {"Item": key("x", 1)}}] * 2, "Provided list of item keys contains duplicates"),
         ([{"PutRequest": {"Item": key("x", i)}} for i in range(26)], "less than or equal to 25"),
-        ([{"PutRequest": {"Item": {"p": {"S": "x"}}}}], "Missing the key s in the item"),
+        ([{"PutRequest": {"Item": {"p": {"S": "x"}}}}], "The provided key element does not match the schema"),
     ]:  # fmt: skip
         with pytest.raises(ClientError) as error:
             dynamodb.batch_write_item(RequestItems={table: requests})

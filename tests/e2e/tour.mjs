@@ -177,7 +177,7 @@ const steps = {
       },
     };
     const found = [];
-    for await (const page of paginateQuery({ client, pageSize: 4 }, query)) {
+    for await (const page of paginateQuery({ client, pageSize: 4 }, { ...query })) {
       found.push(...page.Items.map((item) => item.s.B[0]));
     }
     assert.deepEqual(found, [4, 6, 8, 10, 12, 14, 16, 18, 20]);
