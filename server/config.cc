@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <map>
 #include <sstream>
 #include <thread>
 
@@ -50,13 +49,15 @@ void AddNetworkFlags(CLI::App& app, Config& config) {
 
 void AddEngineFlags(CLI::App& app, Config& config) {
   engine::Options& engine = config.engine;
-  static const std::map<std::string, engine::Durability> kDurabilities = {
-      {"durable", engine::Durability::kDurable}, {"relaxed", engine::Durability::kRelaxed}};
-  app.add_option(
-         "--durability", engine.durability,
+  app.add_option_function<std::string>(
+         "--durability",
+         [&engine](const std::string& name) {
+           engine.durability =
+               name == "relaxed" ? engine::Durability::kRelaxed : engine::Durability::kDurable;
+         },
          "What an answered write survives: durable (a power cut) or relaxed (the end of the "
          "process)")
-      ->transform(CLI::CheckedTransformer(kDurabilities, CLI::ignore_case))
+      ->check(CLI::IsMember({"durable", "relaxed"}))
       ->default_str("durable");
   app.add_option("--memtable-budget", engine.memtable_budget_bytes, "Memory of all memtables")
       ->transform(CLI::AsSizeValue(false))

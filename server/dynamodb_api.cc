@@ -21,7 +21,7 @@ using item::Store;
 constexpr std::string_view kTargetPrefix = "DynamoDB_20120810.";
 constexpr uint64_t kErrorLinesPerSecond = 10;
 // A parser's memory grows with the largest document it has seen; beyond this it is given back.
-constexpr size_t kParserBytesKept = size_t{1} << 20;
+constexpr size_t kParserBytesKept = size_t{256} << 10;
 constexpr size_t kJsonBytesMax = size_t{64} << 20;
 
 // Decodes, runs and answers one operation. `json` is read before the first suspension only.

@@ -17,9 +17,9 @@ constexpr size_t kReceiveBytes = size_t{32} << 10;
 // each with its own time.
 constexpr size_t kSendBytes = size_t{64} << 10;
 // An exchange that grew beyond this gives the memory back.
-constexpr size_t kKeptBytes = size_t{256} << 10;
+constexpr size_t kKeptBytes = size_t{64} << 10;
 // Exchanges that a worker keeps for later.
-constexpr size_t kFreeExchangesMax = 64;
+constexpr size_t kFreeExchangesMax = 32;
 // What is read and thrown away of a request that was refused before it had arrived, so that the
 // client reads the answer instead of a reset.
 constexpr uint64_t kLingerBytesMax = uint64_t{64} << 20;

@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,8 +29,25 @@ StatusOr<std::unique_ptr<io::Io>> MakeIo(const std::string& name) {
   return io::NewIo();
 }
 
+// Systems give a process 1,024 descriptors unless it asks for more.
+void RaiseDescriptorLimit(const Config& config) {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  constexpr size_t kOthers = 100;
+  const size_t wanted = config.http.connections_max + config.engine.open_tables_max + kOthers;
+  if (limit.rlim_cur < wanted) {
+    spdlog::warn(
+        "the system allows {} open files; --connections-max and --open-tables-max take up "
+        "to {}",
+        limit.rlim_cur, wanted);
+  }
+}
+
 Status Run(const Config& config) {
   VARVE_RETURN_IF_ERROR(CheckConfig(config));
+  RaiseDescriptorLimit(config);
   // Before any thread starts.
   VARVE_ASSIGN_OR_RETURN(const io::Socket termination, io::WatchForTermination());
   VARVE_ASSIGN_OR_RETURN(const std::unique_ptr<io::Io> io, MakeIo(config.io));

@@ -48,6 +48,7 @@ TEST(Config, PrintsHelpAndVersionAndSucceeds) {
   EXPECT_TRUE(help.exit);
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_NE(help.text.find("--data-dir"), std::string::npos);
+  EXPECT_EQ(help.text.find('\0'), std::string::npos);
   const CommandLine version = Parse({"--version"});
   EXPECT_TRUE(version.exit);
   EXPECT_EQ(version.exit_code, 0);
