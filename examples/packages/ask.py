@@ -48,7 +48,7 @@ def by_prefix(dynamodb, table, section, prefix):
         for item in page["Items"]:
             depends = item["Depends"]["L"][0]["S"] if "Depends" in item else "nothing"
             print(
-                f"  {item['Package']['S']:28} {item['Version']['S']:24} depends first on {depends}"
+                f"  {item['Package']['S']:20} {item['Version']['S']:24} depends first on {depends}"
             )
 
 
@@ -96,7 +96,7 @@ def total_size(dynamodb, table, section):
         total_kib += sum(int(item["InstalledSize"]["N"]) for item in page["Items"])
         capacity += page["ConsumedCapacity"]["CapacityUnits"]
     print(
-        f"\nSection {section}, installed whole: {total_kib / 2**20:.1f} GiB in {packages} packages "
+        f"Section {section}, installed whole: {total_kib / 2**20:.1f} GiB in {packages} packages "
         f"(read in {pages} pages, {capacity:g} capacity units)"
     )
 
@@ -105,8 +105,9 @@ def main():
     options = arguments(__doc__).parse_args()
     dynamodb = connect(options.endpoint_url)
     largest(dynamodb, options.table, "games", 5)
-    by_prefix(dynamodb, options.table, "database", "postgresql-15")
+    by_prefix(dynamodb, options.table, "editors", "vim-t")
     dependants(dynamodb, options.table, "database", "libssl3", 10 * 1024)
+    print()
     for section in ("games", "libs", "python"):
         total_size(dynamodb, options.table, section)
 
