@@ -7,7 +7,6 @@
 
 #include "compaction/clip_iterator.h"
 #include "compaction/level_iterator.h"
-#include "compaction/memtable_iterator.h"
 #include "compaction/merging_iterator.h"
 #include "io/sync.h"
 #include "sstable/table_builder.h"
@@ -322,18 +321,6 @@ std::unique_ptr<sstable::EntryIterator> NewTableInput(std::vector<std::vector<Jo
     children.push_back(std::make_unique<LevelIterator>(
         std::move(intervals),
         [run = std::move(run), options](size_t i) { return OpenClipped(run[i], options); }));
-  }
-  if (children.size() == 1) return std::move(children.front());
-  return std::make_unique<MergingIterator>(std::move(children));
-}
-
-std::unique_ptr<sstable::EntryIterator> NewMemtableInput(
-    std::vector<std::shared_ptr<const memtable::Memtable>> memtables) {
-  MergingIterator::Children children;
-  children.reserve(memtables.size());
-  for (auto& memtable : memtables) {
-    const memtable::Memtable& entries = *memtable;
-    children.push_back(std::make_unique<MemtableIterator>(entries, std::move(memtable)));
   }
   if (children.size() == 1) return std::move(children.front());
   return std::make_unique<MergingIterator>(std::move(children));

@@ -2,7 +2,7 @@
 // inputs; this is the one place that writes tables.
 //
 //   JobRequest request;
-//   request.input = NewTableInput(runs);        // or NewMemtableInput(memtables)
+//   request.input = NewTableInput(runs);        // or a merge of memtables
 //   request.boundaries = ...;                   // snapshots, and the visible sequence number
 //   request.deeper = DeeperKeys(IntervalsBelow(partition, plan));
 //   ...
@@ -29,7 +29,6 @@
 #include "compaction/drop_rules.h"
 #include "io/file.h"
 #include "io/task.h"
-#include "memtable/memtable.h"
 #include "sstable/block_cache.h"
 #include "sstable/entry_iterator.h"
 #include "sstable/options.h"
@@ -144,10 +143,5 @@ struct JobTable {
 std::unique_ptr<sstable::EntryIterator> NewTableInput(std::vector<std::vector<JobTable>> runs);
 
 inline constexpr uint64_t kInputBytesMax = uint64_t{16} << 20;
-
-// The input of a flush. `memtables` from the newest to the oldest where they overlap; those of
-// several partitions in any order. They are kept alive by the iterator.
-std::unique_ptr<sstable::EntryIterator> NewMemtableInput(
-    std::vector<std::shared_ptr<const memtable::Memtable>> memtables);
 
 }  // namespace varve::compaction

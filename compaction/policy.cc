@@ -52,32 +52,6 @@ void Extend(std::optional<KeyInterval>& hull, const std::vector<TableView>& tabl
 
 }  // namespace
 
-TableView ViewOf(const sstable::TableInfo& info, std::string_view clip_begin,
-                 std::string_view clip_end) {
-  TableView view;
-  view.number = info.file_number;
-  view.bytes = info.file_bytes;
-  view.keys = ClippedInterval(info.smallest_key, info.largest_key, clip_begin, clip_end);
-  const bool clipped =
-      clip_begin > info.smallest_key || (!clip_end.empty() && clip_end <= info.largest_key);
-  if (clipped && info.data_bytes > 0) {
-    // Filter and index shrink along with the data.
-    const double share = static_cast<double>(info.EstimateBytes(clip_begin, clip_end)) /
-                         static_cast<double>(info.data_bytes);
-    view.live_bytes =
-        static_cast<uint64_t>(static_cast<double>(info.file_bytes) * std::clamp(share, 0.0, 1.0));
-  } else {
-    view.live_bytes = info.file_bytes;
-  }
-  view.referenced_bytes = view.live_bytes;
-  view.entries = info.entries;
-  view.tombstones = info.tombstones;
-  view.sequence_min = info.smallest_sequence;
-  view.sequence_max = info.largest_sequence;
-  view.value_files = info.value_files;
-  return view;
-}
-
 Status CheckPlan(const PartitionView& partition, const Plan& plan) {
   if (plan.inputs.empty()) return InvalidArgument("no inputs");
   if (plan.output_level < 1 || plan.output_level >= kLevels) {

@@ -78,12 +78,6 @@ inline KeyInterval ClippedInterval(std::string_view smallest, std::string_view l
   return Intersection({smallest, largest, true}, {clip_begin, clip_end, false});
 }
 
-// The view of a table with `info` that is clipped to [clip_begin, clip_end), all in one reference:
-// the estimates come from the info, and `referenced_bytes` is `live_bytes`, which the caller raises
-// where there are other references. `info` and the clip's keys must outlive the view.
-TableView ViewOf(const sstable::TableInfo& info, std::string_view clip_begin,
-                 std::string_view clip_end);
-
 // A value file that some table of the partition uses.
 struct ValueFileView {
   uint64_t number = 0;

@@ -9,6 +9,8 @@
 
 #include "base/coding.h"
 #include "base/random.h"
+#include "compaction/memtable_iterator.h"
+#include "compaction/merging_iterator.h"
 #include "fake_iterator.h"
 #include "sstable/inspect.h"
 #include "sstable/table_builder.h"
@@ -145,7 +147,7 @@ std::vector<OwnedEntry> Puts(uint64_t count, size_t value_bytes, SequenceNumber 
 }
 
 TEST_P(JobTest, FlushesMemtablesToTables) {
-  std::vector<std::shared_ptr<const memtable::Memtable>> memtables;
+  MergingIterator::Children memtables;
   std::map<std::string, std::string> newest;
   Random random(3);
   SequenceNumber sequence = 0;
@@ -157,10 +159,10 @@ TEST_P(JobTest, FlushesMemtablesToTables) {
       memtable->Add({key, sequence, EntryKind::kPut, value});
       newest[key] = value;
     }
-    memtables.insert(memtables.begin(), memtable);
+    memtables.insert(memtables.begin(), std::make_unique<MemtableIterator>(*memtable, memtable));
   }
   JobRequest request = RequestOf({});
-  request.input = NewMemtableInput(std::move(memtables));
+  request.input = std::make_unique<MergingIterator>(std::move(memtables));
   request.boundaries = {sequence};
   const JobResult result = MustRun(std::move(request));
   ASSERT_EQ(result.tables.size(), 1u);

@@ -315,23 +315,6 @@ TEST(LeveledPolicy, ARangeEndsInOneLevel) {
   }
 }
 
-TEST(ViewOf, SharesOutTheBytesOfAClippedTable) {
-  sstable::TableInfo info;
-  info.file_number = 9;
-  info.file_bytes = 1100;
-  info.data_bytes = 1000;
-  info.smallest_key = "b";
-  info.largest_key = "x";
-  info.samples = {{"f", 250}, {"m", 500}, {"s", 750}};
-  const TableView whole = ViewOf(info, "a", "");
-  EXPECT_EQ(whole.live_bytes, 1100u);
-  EXPECT_EQ(whole.keys, (KeyInterval{"b", "x", true}));
-  const TableView half = ViewOf(info, "m", "z");
-  EXPECT_NEAR(static_cast<double>(half.live_bytes), 550, 150);
-  EXPECT_EQ(half.keys, (KeyInterval{"m", "x", true}));
-  EXPECT_EQ(ViewOf(info, "", "m").keys, (KeyInterval{"b", "m", false}));
-}
-
 TEST(KeyInterval, KnowsWhatItHolds) {
   const KeyInterval closed{"b", "d", true};
   const KeyInterval open{"b", "d", false};
