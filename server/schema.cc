@@ -237,6 +237,14 @@ std::string LowerFirst(std::string_view name) {
   return text;
 }
 
+// At most kValueTextBytesMax of `utf8`, ending where a character does.
+std::string_view Beginning(std::string_view utf8) {
+  if (utf8.size() <= kValueTextBytesMax) return utf8;
+  size_t end = kValueTextBytesMax;
+  while (end > 0 && (static_cast<uint8_t>(utf8[end]) & 0xc0) == 0x80) --end;
+  return utf8.substr(0, end);
+}
+
 // As the service prints values, nearly: lists and maps as Java does, scalars bare. Cut where it
 // gets long, since a refused value may be megabytes.
 void AppendValueText(const dom::element& value, std::string* text) {
@@ -261,14 +269,14 @@ void AppendValueText(const dom::element& value, std::string* text) {
         if (text->size() > kValueTextBytesMax) break;
         if (!first) text->append(", ");
         first = false;
-        text->append(field.key).push_back('=');
+        text->append(Beginning(field.key)).push_back('=');
         AppendValueText(field.value, text);
       }
       text->push_back('}');
       return;
     }
     case dom::element_type::STRING:
-      text->append(TextOf(value).substr(0, kValueTextBytesMax));
+      text->append(Beginning(TextOf(value)));
       return;
     case dom::element_type::INT64:
       text->append(fmt::format("{}", value.get_int64().value_unsafe()));
@@ -437,7 +445,7 @@ class ConstraintChecker {
     } else if (schema.type == JsonType::kMap) {
       for (const dom::key_value_pair& entry : ObjectOf(value)) {
         CheckElement(entry.value, *schema.element,
-                     fmt::format("{}.{}", Path(parent, name), entry.key));
+                     fmt::format("{}.{}", Path(parent, name), Beginning(entry.key)));
       }
     }
   }

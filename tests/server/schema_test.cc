@@ -205,6 +205,16 @@ TEST(RequestConstraints, AHugeValueIsCutInItsMessage) {
   EXPECT_LT(error.size(), 4096u);
 }
 
+TEST(RequestConstraints, ACutEndsWithAWholeCharacter) {
+  for (size_t offset = 0; offset < 4; ++offset) {
+    std::string name(offset, 'x');
+    while (name.size() < 4096) name += "\u65e5";
+    const std::string error =
+        Check(kGetItemSchema, fmt::format(R"({{"Key":{{}},"TableName":"{}"}})", name));
+    EXPECT_TRUE(simdjson::validate_utf8(error.data(), error.size())) << offset;
+  }
+}
+
 TEST(RequestConstraints, UnsupportedParametersAreNotSilentlyIgnored) {
   EXPECT_EQ(Check(kPutItemSchema, R"({"TableName":"abc","Item":{},"Expected":{}})"),
             "ValidationException: The parameter 'Expected' is not supported");
