@@ -15,10 +15,12 @@ bool BlockParts::Parse(std::string_view block) {
   const char* header = block.data();
   restart_count = LoadU16(header);
   common = LoadU16(header + 2);
-  const size_t values_offset = LoadU32(header + 4);
+  const size_t values_offset = LoadU32(header + 4) & 0xffffff;
+  sequence_bytes = static_cast<uint8_t>(header[7]);
   base = LoadU64(header + 8);
   const size_t entries_offset = kBlockHeaderBytes + kRestartBytes * restart_count;
-  if (restart_count == 0 || values_offset <= entries_offset || values_offset > block.size()) {
+  if (restart_count == 0 || values_offset <= entries_offset || values_offset > block.size() ||
+      sequence_bytes > 8) {
     return false;
   }
   restarts = header + kBlockHeaderBytes;
@@ -35,11 +37,11 @@ bool CompareRestart(const BlockParts& parts, uint32_t i, std::string_view key,
                     SequenceNumber sequence, int* order) {
   const char* p = parts.restart_entry(i);
   DecodedEntry entry;
-  if (p >= parts.values || DecodeEntry(p, parts.values, parts.base, &entry) == nullptr ||
-      entry.shared != 0) {
+  if (p >= parts.values || DecodeEntry(parts, p, &entry) == nullptr || entry.shared != 0) {
     return false;
   }
-  *order = CompareEntries({entry.suffix, entry.unshared}, entry.sequence, key, sequence);
+  *order = CompareEntries({entry.suffix, entry.unshared}, parts.SequenceAt(entry.sequence), key,
+                          sequence);
   return true;
 }
 
@@ -98,7 +100,7 @@ BlockSearch FindInBlock(std::string_view block, std::string_view key, SequenceNu
   while (p < parts.values) {
     const bool next_restart = p >= past;
     DecodedEntry entry;
-    p = DecodeEntry(p, parts.values, parts.base, &entry);
+    p = DecodeEntry(parts, p, &entry);
     if (p == nullptr) return BlockSearch::kMalformed;
     const char* const entry_value = value;
     value += entry.value_bytes;
@@ -109,13 +111,11 @@ BlockSearch FindInBlock(std::string_view block, std::string_view key, SequenceNu
     const std::string_view rest = key.substr(matched);
     const size_t common = SharedBytes(suffix, rest);
     if (common == rest.size() && common == suffix.size()) {
-      if (entry.sequence <= sequence) {
-        if (entry_value > parts.end ||
-            entry.value_bytes > static_cast<size_t>(parts.end - entry_value)) {
-          return BlockSearch::kMalformed;
-        }
+      const SequenceNumber entry_sequence = parts.SequenceAt(entry.sequence);
+      if (entry_sequence <= sequence) {
+        if (!parts.HoldsValue(entry_value, entry.value_bytes)) return BlockSearch::kMalformed;
         found->key = key;
-        found->sequence = entry.sequence;
+        found->sequence = entry_sequence;
         found->kind = entry.kind;
         found->value = {entry_value, entry.value_bytes};
         return BlockSearch::kFound;
@@ -147,16 +147,16 @@ void BlockCursor::Malformed() {
 void BlockCursor::Read() {
   current_ = next_;
   DecodedEntry entry;
-  next_ = DecodeEntry(current_, parts_.values, parts_.base, &entry);
-  if (next_ == nullptr || entry.shared > key_bytes_ || next_value_ > parts_.end ||
-      entry.value_bytes > static_cast<size_t>(parts_.end - next_value_)) {
+  next_ = DecodeEntry(parts_, current_, &entry);
+  if (next_ == nullptr || entry.shared > key_bytes_ ||
+      !parts_.HoldsValue(next_value_, entry.value_bytes)) {
     return Malformed();
   }
   key_bytes_ = size_t{entry.shared} + entry.unshared;
-  if (key_.size() < key_bytes_) key_.resize(std::max<size_t>(2 * key_bytes_, 64));
+  if (key_.size() < key_bytes_) key_.resize(2 * key_bytes_);
   std::memcpy(key_.data() + entry.shared, entry.suffix, entry.unshared);
   entry_.key = {key_.data(), key_bytes_};
-  entry_.sequence = entry.sequence;
+  entry_.sequence = parts_.SequenceAt(entry.sequence);
   entry_.kind = entry.kind;
   entry_.value = {next_value_, entry.value_bytes};
   next_value_ += entry.value_bytes;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -10,51 +11,6 @@
 #include "base/entry.h"
 
 namespace varve::sstable {
-
-namespace internal {
-
-struct DecodedEntry {
-  uint32_t shared;
-  uint32_t unshared;
-  uint32_t value_bytes;
-  EntryKind kind;
-  SequenceNumber sequence;
-  const char* suffix;  // `unshared` bytes of the key
-};
-
-// Decodes the entry at `p`. Returns where the next one starts, or nullptr if it runs past `end` or
-// has an unknown kind.
-inline const char* DecodeEntry(const char* p, const char* end, SequenceNumber base,
-                               DecodedEntry* entry) {
-  uint64_t shared, unshared, value_bytes, sequence;
-  if (end - p >= 4 && (LoadU32(p) & 0x80808080) == 0) {
-    shared = static_cast<uint8_t>(p[0]);
-    unshared = static_cast<uint8_t>(p[1]);
-    value_bytes = static_cast<uint8_t>(p[2]);
-    sequence = static_cast<uint8_t>(p[3]);
-    p += 4;
-  } else if ((p = LoadVarint(p, end, &shared)) == nullptr ||
-             (p = LoadVarint(p, end, &unshared)) == nullptr ||
-             (p = LoadVarint(p, end, &value_bytes)) == nullptr ||
-             (p = LoadVarint(p, end, &sequence)) == nullptr) {
-    return nullptr;
-  }
-  const uint64_t kind = value_bytes & 3;
-  value_bytes >>= 2;
-  if (kind > 2 || shared > kKeyBytesMax || unshared > static_cast<uint64_t>(end - p) ||
-      value_bytes > kValueBytesMax) {
-    return nullptr;
-  }
-  entry->shared = static_cast<uint32_t>(shared);
-  entry->unshared = static_cast<uint32_t>(unshared);
-  entry->value_bytes = static_cast<uint32_t>(value_bytes);
-  entry->kind = static_cast<EntryKind>(kind);
-  entry->sequence = base + ((sequence >> 1) ^ (0 - (sequence & 1)));
-  entry->suffix = p;
-  return p + unshared;
-}
-
-}  // namespace internal
 
 // The parts of a block. Views of the block's bytes.
 struct BlockParts {
@@ -64,6 +20,7 @@ struct BlockParts {
   const char* end = nullptr;
   uint32_t restart_count = 0;
   uint32_t common = 0;
+  uint32_t sequence_bytes = 0;
   SequenceNumber base = 0;
 
   // False if `block` is malformed.
@@ -73,7 +30,69 @@ struct BlockParts {
   const char* restart_entry(uint32_t i) const { return entries + LoadU16(restarts + 8 * i); }
   const char* restart_value(uint32_t i) const { return values + LoadU16(restarts + 8 * i + 2); }
   uint32_t restart_head(uint32_t i) const { return LoadU32(restarts + 8 * i + 4); }
+
+  // The sequence number whose bytes begin at `p`, in an entry that was decoded.
+  SequenceNumber SequenceAt(const char* p) const {
+    uint64_t delta = 0;
+    if (end - p >= 8) {
+      if (sequence_bytes > 0) delta = LoadU64(p) & ~uint64_t{0} >> (64 - 8 * sequence_bytes);
+    } else {
+      std::memcpy(&delta, p, sequence_bytes);
+    }
+    return base + delta;
+  }
+  // Whether `bytes` bytes of a value lie at `p`.
+  bool HoldsValue(const char* p, uint32_t bytes) const {
+    return p <= end && bytes <= static_cast<size_t>(end - p);
+  }
 };
+
+namespace internal {
+
+struct DecodedEntry {
+  uint32_t shared;
+  uint32_t unshared;
+  uint32_t value_bytes;
+  EntryKind kind;
+  const char* sequence;  // see BlockParts::SequenceAt
+  const char* suffix;    // `unshared` bytes of the key
+};
+
+// Decodes the entry at `p`, which is not behind the entries. Returns where the next one starts, or
+// nullptr if it runs past the entries or has an unknown kind.
+inline const char* DecodeEntry(const BlockParts& parts, const char* p, DecodedEntry* entry) {
+  const char* const end = parts.values;
+  uint64_t shared, unshared, value_bytes;
+  // What is usual: two numbers of one byte, and one of one or two.
+  if (end - p >= 4 && (LoadU16(p) & 0x8080) == 0 && ((p[2] & p[3]) & 0x80) == 0) [[likely]] {
+    shared = static_cast<uint8_t>(p[0]);
+    unshared = static_cast<uint8_t>(p[1]);
+    const uint64_t low = static_cast<uint8_t>(p[2]);
+    const bool two = (low & 0x80) != 0;
+    value_bytes = two ? (low & 0x7f) | uint64_t{static_cast<uint8_t>(p[3])} << 7 : low;
+    p += two ? 4 : 3;
+  } else if ((p = LoadVarint(p, end, &shared)) == nullptr ||
+             (p = LoadVarint(p, end, &unshared)) == nullptr ||
+             (p = LoadVarint(p, end, &value_bytes)) == nullptr) {
+    return nullptr;
+  }
+  const uint64_t kind = value_bytes & 3;
+  value_bytes >>= 2;
+  const uint64_t left = static_cast<uint64_t>(end - p);
+  if (kind > 2 || shared > kKeyBytesMax || parts.sequence_bytes > left ||
+      unshared > left - parts.sequence_bytes || value_bytes > kValueBytesMax) {
+    return nullptr;
+  }
+  entry->shared = static_cast<uint32_t>(shared);
+  entry->unshared = static_cast<uint32_t>(unshared);
+  entry->value_bytes = static_cast<uint32_t>(value_bytes);
+  entry->kind = static_cast<EntryKind>(kind);
+  entry->sequence = p;
+  entry->suffix = p + parts.sequence_bytes;
+  return entry->suffix + unshared;
+}
+
+}  // namespace internal
 
 enum class BlockSearch : uint8_t { kFound, kAbsent, kMalformed };
 

@@ -8,38 +8,29 @@
 
 namespace varve::sstable {
 
-size_t SharedBytes(std::string_view a, std::string_view b) {
-  const size_t bound = std::min(a.size(), b.size());
-  size_t i = 0;
-  for (; i + 8 <= bound; i += 8) {
-    const uint64_t difference = LoadU64(a.data() + i) ^ LoadU64(b.data() + i);
-    if (difference != 0) return i + static_cast<size_t>(__builtin_ctzll(difference)) / 8;
-  }
-  while (i < bound && a[i] == b[i]) ++i;
-  return i;
-}
-
-size_t BlockBuilder::CostOf(size_t position, uint32_t shared, size_t key_bytes, size_t value_bytes,
-                            EntryKind kind, SequenceNumber sequence) const {
+size_t BlockBuilder::BytesOf(size_t position, uint32_t shared, size_t key_bytes,
+                             size_t value_bytes) const {
   const bool restart = position % restart_interval_ == 0;
   if (restart) shared = 0;
-  const SequenceNumber base = position == 0 ? sequence : entries_[0].sequence;
-  return VarintBytes(shared) + VarintBytes(key_bytes - shared) +
-         VarintBytes(value_bytes * 4 + static_cast<uint64_t>(kind)) +
-         VarintBytes(ZigZag(sequence - base)) + (key_bytes - shared) + value_bytes +
-         (restart ? kRestartBytes : 0);
+  // The kind takes the two lowest bits and does not change how many bytes the number has.
+  return VarintBytes(shared) + VarintBytes(key_bytes - shared) + VarintBytes(value_bytes * 4) +
+         (key_bytes - shared) + value_bytes + (restart ? kRestartBytes : 0);
 }
 
 size_t BlockBuilder::EncodedBytesWith(const Entry& entry) const {
   const uint32_t shared = empty() ? 0 : static_cast<uint32_t>(SharedBytes(last().key, entry.key));
-  return encoded_bytes_ +
-         CostOf(count(), shared, entry.key.size(), entry.value.size(), entry.kind, entry.sequence);
+  const SequenceNumber low = std::min(sequence_min_, entry.sequence);
+  const SequenceNumber high = std::max(sequence_max_, entry.sequence);
+  return kBlockHeaderBytes + entry_bytes_ +
+         BytesOf(count(), shared, entry.key.size(), entry.value.size()) +
+         (count() + 1) * BytesFor(high - low);
 }
 
 void BlockBuilder::Add(const Entry& entry) {
   const uint32_t shared = empty() ? 0 : static_cast<uint32_t>(SharedBytes(last().key, entry.key));
-  encoded_bytes_ +=
-      CostOf(count(), shared, entry.key.size(), entry.value.size(), entry.kind, entry.sequence);
+  entry_bytes_ += BytesOf(count(), shared, entry.key.size(), entry.value.size());
+  sequence_min_ = std::min(sequence_min_, entry.sequence);
+  sequence_max_ = std::max(sequence_max_, entry.sequence);
   entries_.push_back({bytes_.size(), static_cast<uint32_t>(entry.key.size()),
                       static_cast<uint32_t>(entry.value.size()), shared, entry.kind,
                       entry.sequence});
@@ -56,22 +47,20 @@ Entry BlockBuilder::entry(size_t i) const {
           {key + pending.key_bytes, pending.value_bytes}};
 }
 
-uint32_t HeadAfter(std::string_view key, size_t common) {
-  if (common >= key.size()) return 0;
-  char bytes[4] = {};
-  std::memcpy(bytes, key.data() + common, std::min<size_t>(key.size() - common, 4));
-  return __builtin_bswap32(LoadU32(bytes));
-}
-
 void BlockBuilder::Encode(size_t count, std::string& to) const {
-  const SequenceNumber base = entries_[0].sequence;
   const size_t restarts = (count + restart_interval_ - 1) / restart_interval_;
   size_t bytes = kBlockHeaderBytes + restarts * kRestartBytes;
+  SequenceNumber base = kSequenceMax;
+  SequenceNumber high = 0;
   for (size_t i = 0; i < count; ++i) {
-    bytes += 4 * kVarint64BytesMax + entries_[i].key_bytes + entries_[i].value_bytes;
+    const Pending& pending = entries_[i];
+    bytes += 4 * kVarint64BytesMax + pending.key_bytes + pending.value_bytes;
+    base = std::min(base, pending.sequence);
+    high = std::max(high, pending.sequence);
   }
   if (to.size() < bytes) to.resize(bytes);
   const size_t common = count == 1 ? 0 : SharedBytes(entry(0).key, entry(count - 1).key);
+  const uint32_t sequence_bytes = BytesFor(high - base);
 
   char* restart = to.data() + kBlockHeaderBytes;
   char* const first = restart + restarts * kRestartBytes;
@@ -92,7 +81,8 @@ void BlockBuilder::Encode(size_t count, std::string& to) const {
     p = StoreVarint(p, shared);
     p = StoreVarint(p, unshared);
     p = StoreVarint(p, uint64_t{pending.value_bytes} * 4 + static_cast<uint64_t>(pending.kind));
-    p = StoreVarint(p, ZigZag(pending.sequence - base));
+    StoreFixed<uint64_t>(p, pending.sequence - base);  // what is too much is overwritten
+    p += sequence_bytes;
     std::memcpy(p, key + shared, unshared);
     p += unshared;
     value_offset += pending.value_bytes;
@@ -100,7 +90,7 @@ void BlockBuilder::Encode(size_t count, std::string& to) const {
   char* const header = to.data();
   StoreFixed<uint16_t>(header, static_cast<uint16_t>(restarts));
   StoreFixed<uint16_t>(header + 2, static_cast<uint16_t>(common));
-  StoreFixed<uint32_t>(header + 4, static_cast<uint32_t>(p - header));
+  StoreFixed<uint32_t>(header + 4, static_cast<uint32_t>(p - header) | sequence_bytes << 24);
   StoreFixed<uint64_t>(header + 8, base);
   for (size_t i = 0; i < count; ++i) {
     const Pending& pending = entries_[i];
@@ -114,12 +104,15 @@ void BlockBuilder::Drop(size_t count) {
   const size_t cut = count == entries_.size() ? bytes_.size() : entries_[count].offset;
   bytes_.erase(0, cut);
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(count));
-  encoded_bytes_ = kBlockHeaderBytes;
+  entry_bytes_ = 0;
+  sequence_min_ = kSequenceMax;
+  sequence_max_ = 0;
   for (size_t i = 0; i < entries_.size(); ++i) {
     Pending& pending = entries_[i];
     pending.offset -= cut;
-    encoded_bytes_ += CostOf(i, pending.shared, pending.key_bytes, pending.value_bytes,
-                             pending.kind, pending.sequence);
+    entry_bytes_ += BytesOf(i, pending.shared, pending.key_bytes, pending.value_bytes);
+    sequence_min_ = std::min(sequence_min_, pending.sequence);
+    sequence_max_ = std::max(sequence_max_, pending.sequence);
   }
 }
 
