@@ -251,11 +251,12 @@ io::Task<Status> StoreImpl::Complete(const Table& table, TableDescription* descr
   options.fill_cache = false;
   const std::unique_ptr<engine::Iterator> iterator = db_.NewIterator(options);
   co_await iterator->SeekToFirstAsync();
-  uint64_t items = 0, item_bytes = 0;
+  uint64_t items = 0, item_bytes = 0, entry_bytes = 0;
   std::string last_key;
   while (iterator->Valid() && items < kMeasuredItemsMax && item_bytes < kMeasuredBytesMax) {
     ++items;
     item_bytes += ItemView(iterator->value()).size_bytes();
+    entry_bytes += iterator->key().size() + iterator->value().size();
     last_key = iterator->key();
     co_await iterator->NextAsync();
   }
@@ -264,11 +265,16 @@ io::Task<Status> StoreImpl::Complete(const Table& table, TableDescription* descr
   description->table_size_bytes = item_bytes;
   if (!iterator->Valid()) co_return absl::OkStatus();
 
-  // Items lie in the order of a hash, so the first ones are a fair sample of all.
+  // Items lie in the order of a hash, so the first ones are a fair sample of all. The engine counts
+  // memtables as a whole, whatever the range, and tables by the range's share.
+  const uint64_t memtables = db_.ApproximateBytes(bounds.begin, bounds.begin + '\0');
   const uint64_t sample = db_.ApproximateBytes(bounds.begin, last_key);
   const uint64_t whole = db_.ApproximateBytes(bounds.begin, bounds.end);
-  if (sample == 0 || whole <= sample) co_return absl::OkStatus();
-  const double scale = static_cast<double>(whole) / static_cast<double>(sample);
+  double scale = static_cast<double>(whole) / static_cast<double>(entry_bytes);
+  if (sample > memtables && whole > 2 * memtables) {
+    scale = static_cast<double>(whole - memtables) / static_cast<double>(sample - memtables);
+  }
+  scale = std::max(1.0, scale);
   description->item_count = static_cast<uint64_t>(static_cast<double>(items) * scale);
   description->table_size_bytes = static_cast<uint64_t>(static_cast<double>(item_bytes) * scale);
   co_return absl::OkStatus();
