@@ -24,8 +24,7 @@ inline uint64_t PlaceSeed(uint64_t file_number, uint64_t offset) {
 // ---- Data blocks as stored: payload, then this trailer:
 //   u8  type        0 the block itself, 1 a Zstandard frame of it
 //   u32 raw bytes   of the block itself
-//   u64 checksum    XXH3 of payload, type and raw bytes, seeded with PlaceSeed(file, offset of
-//   payload)
+//   u64 checksum    XXH3 of payload, type and raw bytes, seeded with the payload's place
 inline constexpr size_t kBlockTrailerBytes = 13;
 enum class BlockType : uint8_t { kRaw = 0, kZstd = 1 };
 

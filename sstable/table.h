@@ -47,8 +47,8 @@ struct IteratorOptions {
     kCached,
     // For compactions. Reads ahead from the start, in large steps with several in flight, on the
     // executor that it is used on, and puts nothing into the cache; blocks that are cached anyway
-    // are
-    // taken from there.
+    // are taken from there. Reads under way own what they need, so the iterator may be destroyed at
+    // any time; the executor (a Worker's) must go on running until they are done.
     kScan,
   };
   Reading reading = Reading::kCached;
