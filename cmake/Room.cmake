@@ -8,7 +8,9 @@ function(varve_room NAME)
   endif()
   add_library(varve_${NAME} STATIC ${SOURCES})
   add_library(varve::${NAME} ALIAS varve_${NAME})
-  target_include_directories(varve_${NAME} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
+  target_include_directories(varve_${NAME} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>
+                                                  $<INSTALL_INTERFACE:include/varve>)
+  target_compile_features(varve_${NAME} PUBLIC cxx_std_20)
   target_link_libraries(varve_${NAME} PUBLIC ${ROOM_DEPS})
 endfunction()
 
