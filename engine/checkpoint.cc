@@ -6,9 +6,22 @@ namespace varve::engine {
 io::Task<Status> DbImpl::Checkpoint(std::string directory) {
   VARVE_CO_RETURN_IF_ERROR(CheckReadable());
   if (io_.Exists(directory)) co_return InvalidArgument("{}: exists already", directory);
-  VARVE_CO_RETURN_IF_ERROR(co_await Flush());
+  // The copy has no log to make partitions equal, so all tables must end at one moment.
+  auto flush_lock = co_await flush_mutex_.Lock();
+  for (;;) {
+    const uint64_t drops = drops_.load();
+    VARVE_CO_RETURN_IF_ERROR(co_await FlushToOneMoment());
+    const auto linked = co_await LinkCheckpoint(directory, drops);
+    if (!linked.ok()) co_return linked.status();
+    if (*linked) co_return absl::OkStatus();
+  }
+}
+
+io::Task<StatusOr<bool>> DbImpl::LinkCheckpoint(std::string directory, uint64_t drops) {
   // While the manifest stands still, so do the files that it names.
   auto manifest_lock = co_await manifest_mutex_.Lock();
+  // A drop since then is in the manifest, but the batches before it may not be in the tables.
+  if (drops_.load() != drops) co_return false;
   const ManifestState& state = manifest_->state();
   VARVE_CO_RETURN_IF_ERROR(io_.CreateDirectory(directory));
   for (const auto& [number, table] : state.tables()) {
@@ -35,7 +48,8 @@ io::Task<Status> DbImpl::Checkpoint(std::string directory) {
   edit.seals.clear();
   auto manifest =
       co_await Manifest::Create(io_, directory, log_options.database_id, std::move(edit));
-  co_return manifest.status();
+  if (!manifest.ok()) co_return manifest.status();
+  co_return true;
 }
 
 }  // namespace varve::engine

@@ -99,6 +99,8 @@ class DbImpl {
   io::Task<Status> Compact(std::string begin, std::string end);
   io::Task<Status> Settle();
   io::Task<Status> Checkpoint(std::string directory);
+  // The second half of it; false, and nothing done, if there were more than `drops` drops.
+  io::Task<StatusOr<bool>> LinkCheckpoint(std::string directory, uint64_t drops);
   DbStats Stats() const;
 
   io::Io& io() { return io_; }
@@ -244,12 +246,16 @@ class DbImpl {
   struct FlushWork;
   // A partition with more data than this in a flush gets tables of its own.
   static constexpr uint64_t kOwnTableBytesMin = uint64_t{1} << 20;
-  FlushWork CollectFrozen();
+  // All that is frozen, or with `freeze_all` all there is, as of one moment.
+  FlushWork CollectFrozen(bool freeze_all);
   void FreezeForBudget();
   void FreezeForLog();
   // Flushes what is frozen; false if nothing was. With `seal`, the log may have lost records behind
   // its end: all memtables, which the caller has frozen, and the seal become durable in one edit.
   io::Task<StatusOr<bool>> FlushOnce(std::optional<wal::LogSeal> seal);
+  // Flushes all memtables as they are at one moment. The caller holds flush_mutex_; until it gives
+  // it back, writes move no partition's tables on from that moment.
+  io::Task<Status> FlushToOneMoment();
   io::Task<Status> FlushCollected(const FlushWork& work, std::optional<wal::LogSeal> seal);
   std::unique_ptr<sstable::EntryIterator> FlushInput(const FlushWork& work);
   compaction::DeeperKeys TablesBelow(const FlushWork& work);
@@ -328,8 +334,9 @@ class DbImpl {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> closed_{false};
   std::atomic<int> loops_{0};
-  io::Pulse work_;      // something may be due
-  io::Pulse progress_;  // something was done, or failed
+  std::atomic<uint64_t> drops_{0};  // changes under manifest_mutex_
+  io::Pulse work_;                  // something may be due
+  io::Pulse progress_;              // something was done, or failed
   io::Mutex flush_mutex_;
   std::atomic<int> flushes_running_{0};
   std::atomic<bool> disk_full_{false};

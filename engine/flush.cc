@@ -27,10 +27,13 @@ struct DbImpl::FlushWork {
   uint64_t bytes = 0;
 };
 
-DbImpl::FlushWork DbImpl::CollectFrozen() {
+DbImpl::FlushWork DbImpl::CollectFrozen(bool freeze_all) {
   FlushWork work;
   anything_frozen_.store(false);
   absl::MutexLock lock(&apply_mutex_);
+  if (freeze_all) {
+    for (const auto& partition : directory_owner_->partitions()) Freeze(*partition);
+  }
   for (const auto& partition : directory_owner_->partitions()) {
     const ReadView& view = *partition->owned_view();
     if (view.frozen.empty()) continue;
@@ -121,7 +124,7 @@ compaction::DeeperKeys DbImpl::TablesBelow(const FlushWork& work) {
 io::Task<StatusOr<bool>> DbImpl::FlushOnce(std::optional<wal::LogSeal> seal) {
   auto flush_lock = co_await flush_mutex_.Lock();
   flushes_running_.fetch_add(1);
-  const FlushWork work = CollectFrozen();
+  const FlushWork work = CollectFrozen(false);
   const bool due = !work.parts.empty() || seal;
   Status flushed;
   if (due) flushed = co_await FlushCollected(work, seal);
@@ -129,6 +132,23 @@ io::Task<StatusOr<bool>> DbImpl::FlushOnce(std::optional<wal::LogSeal> seal) {
   flushes_running_.fetch_sub(1);
   if (!flushed.ok()) co_return flushed;
   co_return due;
+}
+
+io::Task<Status> DbImpl::FlushToOneMoment() {
+  // Merging is for the background's threads. The loop that is counted here keeps them running.
+  io::Executor& caller = *io::Executor::Current();
+  loops_.fetch_add(1);
+  co_await io::SwitchTo(workers_.front()->executor());
+  flushes_running_.fetch_add(1);
+  const FlushWork work = CollectFrozen(true);
+  Status flushed;
+  if (!work.parts.empty()) flushed = co_await FlushCollected(work, std::nullopt);
+  if (!flushed.ok()) anything_frozen_.store(true);
+  flushes_running_.fetch_sub(1);
+  co_await io::SwitchTo(caller);
+  loops_.fetch_sub(1);
+  progress_.Beat();
+  co_return flushed;
 }
 
 io::Task<Status> DbImpl::FlushCollected(const FlushWork& work, std::optional<wal::LogSeal> seal) {

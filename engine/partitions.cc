@@ -341,6 +341,7 @@ io::Task<Status> DbImpl::DropBlockedRange(std::string begin, std::string end,
                                    .live_from = sequence,
                                    .flushed_to = sequence});
   VARVE_CO_RETURN_IF_ERROR(co_await CommitEdit(std::move(edit)));
+  drops_.fetch_add(1);
   FollowManifest();
   co_return absl::OkStatus();
 }
