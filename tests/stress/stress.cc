@@ -155,6 +155,8 @@ class Run {
 
   void RunReader(Random random) {
     while (!stop_) {
+      // Background threads have the lowest priority: readers without pause would starve them.
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
       switch (random.Below(6)) {
         case 0:
           ReadHeadsOneByOne(static_cast<int>(random.Below(options_.writers)));
