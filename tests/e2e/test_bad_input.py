@@ -65,14 +65,14 @@ def anonymous_kib(server):
 
 @pytest.fixture(autouse=True)
 def unharmed(server):
-    """After each test the server answers, with as many threads and descriptors as before."""
+    """After each test the server answers, with about as many threads and descriptors as before."""
     before = threads(server), descriptors(server)
     yield
     assert server.running(), server.tail()
     assert server.answers()
-    # The process may have opened a few data files meanwhile.
+    # The engine may have opened a few data files meanwhile, and started a worker.
     until(lambda: descriptors(server) <= before[1] + 8)
-    assert threads(server) == before[0]
+    assert threads(server) <= before[0] + 2
 
 
 # ---- The answer's form
