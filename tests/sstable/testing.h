@@ -39,10 +39,10 @@ class TestWorld {
       } else if (auto uring = io::NewUringIo(); uring.ok()) {
         io_ = std::move(*uring);
       }
+      if (io_ == nullptr) return;
       char name_template[] = "/tmp/varve-sstable-XXXXXX";
       directory_ = mkdtemp(name_template);
     }
-    if (io_ == nullptr) return;
     EXPECT_TRUE(io_->CreateDirectory(directory_).ok());
   }
   ~TestWorld() {
