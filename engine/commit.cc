@@ -1,4 +1,6 @@
 // The write path. db_impl.h says what states a commit passes through.
+#include <absl/container/inlined_vector.h>
+
 #include <algorithm>
 
 #include "engine/db_impl.h"
@@ -141,10 +143,12 @@ Status DbImpl::ApplyPayload(std::string_view payload, SequenceNumber sequence, w
   last_applied_end_ = end;
   Partition* partition = nullptr;
   PartitionMemtable* memtable = nullptr;
+  // Frozen when the batch is complete: a flush claims all of it for a partition, or nothing.
+  absl::InlinedVector<Partition*, 4> full;
   const auto leave_partition = [&]() {
     if (memtable == nullptr) return;
     memtable->Charge();
-    if (memtable->table.bytes() >= options_.memtable_bytes_max) Freeze(*partition);
+    if (memtable->table.bytes() >= options_.memtable_bytes_max) full.push_back(partition);
     memtable = nullptr;
   };
   while (reader.Next(&entry)) {
@@ -158,6 +162,7 @@ Status DbImpl::ApplyPayload(std::string_view payload, SequenceNumber sequence, w
     memtable->table.Add(entry);
   }
   leave_partition();
+  for (Partition* const p : full) Freeze(*p);
   const auto flush_at = static_cast<int64_t>(options_.memtable_budget_bytes / 2);
   if (memtable_bytes_.load(std::memory_order_relaxed) > flush_at &&
       !flush_signalled_.exchange(true)) {

@@ -111,6 +111,20 @@ std::vector<SequenceNumber> Model::VersionsOf(const std::string& key) const {
   return sequences;
 }
 
+std::string Model::Describe(const std::string& key) const {
+  std::string text = "history:";
+  if (const auto it = versions_.find(key); it != versions_.end()) {
+    for (const auto& [sequence, value] : it->second) {
+      text +=
+          fmt::format(" {:x}={}", sequence, value ? value->substr(0, value->find(':')) : "deleted");
+    }
+  }
+  for (const Drop& drop : drops_) {
+    if (key >= drop.begin && key < drop.end) text += fmt::format(" dropped at {:x}", drop.sequence);
+  }
+  return text;
+}
+
 void Model::PromiseAll() {
   for (auto& [id, write] : writes_) write.durable = write.durable || write.applied;
 }

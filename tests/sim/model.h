@@ -70,6 +70,9 @@ class Model {
   // The sequence numbers of the writes to `key`, ascending.
   std::vector<SequenceNumber> VersionsOf(const std::string& key) const;
 
+  // The history of a key, for a complaint.
+  std::string Describe(const std::string& key) const;
+
   // Everything that is applied now survives a power cut from now on.
   void PromiseAll();
 

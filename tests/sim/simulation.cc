@@ -55,6 +55,8 @@ class Run {
   Outcome Go() {
     Prepare();
     while (done_ < options_.operations && !complaint_) Life();
+    held_.clear();
+    db_.reset();
     Outcome outcome;
     outcome.complaint = complaint_;
     AddCounters();
@@ -339,23 +341,25 @@ class Run {
     }
   }
 
-  static std::string Difference(const std::string& what,
-                                const std::map<std::string, std::string>& got,
-                                const std::map<std::string, std::string>& expected) {
+  std::string Difference(const std::string& what, const std::map<std::string, std::string>& got,
+                         const std::map<std::string, std::string>& expected) const {
     const auto show = [](const std::string& value) {
-      return fmt::format("'{}' ({} bytes)", value.substr(0, 24), value.size());
+      return fmt::format("'{}' ({} bytes)", value.substr(0, value.find(':')), value.size());
     };
     for (const auto& [key, value] : expected) {
       const auto it = got.find(key);
       if (it == got.end())
-        return fmt::format("{}: {} is missing, expected {}", what, key, show(value));
+        return fmt::format("{}: {} is missing, expected {}; {}", what, key, show(value),
+                           model_.Describe(key));
       if (it->second != value) {
-        return fmt::format("{}: {} is {}, expected {}", what, key, show(it->second), show(value));
+        return fmt::format("{}: {} is {}, expected {}; {}", what, key, show(it->second),
+                           show(value), model_.Describe(key));
       }
     }
     for (const auto& [key, value] : got) {
       if (!expected.contains(key))
-        return fmt::format("{}: {}={} should not be there", what, key, show(value));
+        return fmt::format("{}: {}={} should not be there; {}", what, key, show(value),
+                           model_.Describe(key));
     }
     return what + ": order differs";
   }
