@@ -20,6 +20,11 @@
 #include "server/metrics.h"
 #include "server/version.h"
 
+// jemalloc reads this: a thread of its own gives unused memory back to the system, also while every
+// other thread is idle.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,max_background_threads:1";
+
 namespace varve::server {
 namespace {
 
