@@ -238,6 +238,20 @@ def test_every_mistake_in_an_expression(server, table):
     assert count > 150
 
 
+@pytest.mark.parametrize("piece", ["(", "NOT (", "NOT ", "size(", "a = (", "a = b AND (", "a."])
+def test_expressions_that_nest_without_end(server, table, piece):
+    text = piece * (4096 // len(piece))
+    for operation, body in [
+        ("Scan", {"FilterExpression": text}),
+        ("Query", {"KeyConditionExpression": text}),
+        ("UpdateItem", {"Key": {}, "UpdateExpression": "SET a = " + text[: 4096 - 8]}),
+        ("GetItem", {"Key": {}, "ProjectionExpression": text}),
+    ]:
+        status, kind, message = server.error(operation, {"TableName": table, **body})
+        assert (status, kind) == (400, "ValidationException")
+        assert message.startswith("Invalid ")
+
+
 # ---- Sizes
 
 
