@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "item/capacity.h"
-#include "item/store_impl.h"
+#include "item/store.h"
 
 namespace varve::item {
 namespace {
@@ -22,8 +22,7 @@ struct KeyToGet {
 
 }  // namespace
 
-io::Task<StatusOr<BatchGetItemResponse>> StoreImpl::BatchGetItem(
-    const BatchGetItemRequest& request) {
+io::Task<StatusOr<BatchGetItemResponse>> Store::BatchGetItem(const BatchGetItemRequest& request) {
   const auto& tables = request.request_items;
   if (tables.empty()) {
     co_return ValidationError("The requestItems parameter is required for BatchGetItem");
@@ -145,7 +144,7 @@ Status CheckWrites(const BatchWriteItemRequest& request) {
 
 }  // namespace
 
-io::Task<StatusOr<BatchWriteItemResponse>> StoreImpl::BatchWriteItem(
+io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     const BatchWriteItemRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckWrites(request));
   const auto& tables = request.request_items;

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "item/capacity.h"
-#include "item/store_impl.h"
+#include "item/store.h"
 
 namespace varve::item {
 namespace {
@@ -34,16 +34,15 @@ struct OldItem {
   size_t size_bytes() const { return exists ? view().size_bytes() : 0; }
 };
 
-Status CheckCondition(const std::optional<expression::Condition>& condition, const OldItem& old,
-                      bool return_old) {
-  if (!condition || condition->Matches(old.view())) return absl::OkStatus();
+Status CheckCondition(const expression::Condition* condition, const OldItem& old, bool return_old) {
+  if (condition == nullptr || condition->Matches(old.view())) return absl::OkStatus();
   if (return_old && old.exists) return ConditionalCheckFailed(old.view());
   return ConditionalCheckFailed();
 }
 
 }  // namespace
 
-io::Task<StatusOr<GetItemResponse>> StoreImpl::GetItem(const GetItemRequest& request) {
+io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request) {
   expression::Source source =
       SourceOf(expression::Operation::kGetItem, request.expression_parameters);
   source.projection = request.projection_expression;
@@ -75,10 +74,9 @@ io::Task<StatusOr<GetItemResponse>> StoreImpl::GetItem(const GetItemRequest& req
   co_return response;
 }
 
-io::Task<StatusOr<PutItemResponse>> StoreImpl::PutItem(const PutItemRequest& request) {
+io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
-  const size_t item_bytes = request.item.view().size_bytes();
-  if (item_bytes > kItemSizeBytesMax) {
+  if (request.item.view().size_bytes() > kItemSizeBytesMax) {
     co_return ValidationError("Item size has exceeded the maximum allowed size");
   }
   expression::Source source =
@@ -91,29 +89,22 @@ io::Task<StatusOr<PutItemResponse>> StoreImpl::PutItem(const PutItemRequest& req
     VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(table->key.schema()));
   }
 
-  const std::string key = EngineKey(table->key_space, table->key, request.item);
-  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(key));
-  OldItem old;
-  if (expressions.condition || request.return_values == ReturnValues::kAllOld ||
-      request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
-    VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(key, &old.bytes));
-  }
-  VARVE_CO_RETURN_IF_ERROR(
-      CheckCondition(expressions.condition, old, request.return_old_on_condition_check_failure));
-  engine::WriteBatch batch;
-  batch.Put(key, request.item.encoded());
-  VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
-
+  SingleWrite write;
+  write.table = table;
+  write.key = EngineKey(table->key_space, table->key, request.item);
+  write.new_item = request.item.view();
+  write.condition = expressions.condition ? &*expressions.condition : nullptr;
+  write.return_old = request.return_values == ReturnValues::kAllOld;
+  write.return_old_on_condition_check_failure = request.return_old_on_condition_check_failure;
+  write.return_consumed_capacity = request.return_consumed_capacity;
+  VARVE_ASSIGN_OR_CO_RETURN(WriteResult result, co_await WriteItem(std::move(write)));
   PutItemResponse response;
-  if (old.exists && request.return_values == ReturnValues::kAllOld) {
-    response.attributes.emplace(old.view());
-  }
-  response.consumed_capacity = Capacity(request.return_consumed_capacity, request.table_name,
-                                        WriteUnits(std::max(item_bytes, old.size_bytes())));
+  response.attributes = std::move(result.attributes);
+  response.consumed_capacity = std::move(result.consumed_capacity);
   co_return response;
 }
 
-io::Task<StatusOr<DeleteItemResponse>> StoreImpl::DeleteItem(const DeleteItemRequest& request) {
+io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
   expression::Source source =
       SourceOf(expression::Operation::kDeleteItem, request.expression_parameters);
@@ -125,26 +116,46 @@ io::Task<StatusOr<DeleteItemResponse>> StoreImpl::DeleteItem(const DeleteItemReq
     VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(table->key.schema()));
   }
 
-  const std::string key = EngineKey(table->key_space, table->key, request.key);
-  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(key));
+  SingleWrite write;
+  write.table = table;
+  write.key = EngineKey(table->key_space, table->key, request.key);
+  write.condition = expressions.condition ? &*expressions.condition : nullptr;
+  write.return_old = request.return_values == ReturnValues::kAllOld;
+  write.return_old_on_condition_check_failure = request.return_old_on_condition_check_failure;
+  write.return_consumed_capacity = request.return_consumed_capacity;
+  VARVE_ASSIGN_OR_CO_RETURN(WriteResult result, co_await WriteItem(std::move(write)));
+  DeleteItemResponse response;
+  response.attributes = std::move(result.attributes);
+  response.consumed_capacity = std::move(result.consumed_capacity);
+  co_return response;
+}
+
+io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
+  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(write.key));
   OldItem old;
-  if (expressions.condition || request.return_values == ReturnValues::kAllOld ||
-      request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
-    VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(key, &old.bytes));
+  if (write.condition != nullptr || write.return_old ||
+      write.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+    VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(write.key, &old.bytes));
   }
   VARVE_CO_RETURN_IF_ERROR(
-      CheckCondition(expressions.condition, old, request.return_old_on_condition_check_failure));
+      CheckCondition(write.condition, old, write.return_old_on_condition_check_failure));
   engine::WriteBatch batch;
-  batch.Delete(key);
+  if (write.new_item) {
+    batch.Put(write.key, write.new_item->encoded());
+  } else {
+    batch.Delete(write.key);
+  }
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
-  DeleteItemResponse response;
-  if (old.exists && request.return_values == ReturnValues::kAllOld) {
-    response.attributes.emplace(old.view());
+  WriteResult result;
+  if (old.exists && write.return_old) result.attributes.emplace(old.view());
+  if (write.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+    const size_t new_bytes = write.new_item ? write.new_item->size_bytes() : 0;
+    result.consumed_capacity =
+        Capacity(write.return_consumed_capacity, write.table->description.table_name,
+                 WriteUnits(std::max(new_bytes, old.size_bytes())));
   }
-  response.consumed_capacity =
-      Capacity(request.return_consumed_capacity, request.table_name, WriteUnits(old.size_bytes()));
-  co_return response;
+  co_return result;
 }
 
 namespace {
@@ -175,7 +186,7 @@ std::optional<Item> ReturnedAttributes(const UpdateItemRequest& request,
 
 }  // namespace
 
-io::Task<StatusOr<UpdateItemResponse>> StoreImpl::UpdateItem(const UpdateItemRequest& request) {
+io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest& request) {
   expression::Source source =
       SourceOf(expression::Operation::kUpdateItem, request.expression_parameters);
   source.update = request.update_expression;
@@ -194,8 +205,8 @@ io::Task<StatusOr<UpdateItemResponse>> StoreImpl::UpdateItem(const UpdateItemReq
   const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(key));
   OldItem old;
   VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(key, &old.bytes));
-  VARVE_CO_RETURN_IF_ERROR(
-      CheckCondition(expressions.condition, old, request.return_old_on_condition_check_failure));
+  VARVE_CO_RETURN_IF_ERROR(CheckCondition(expressions.condition ? &*expressions.condition : nullptr,
+                                          old, request.return_old_on_condition_check_failure));
 
   const ItemView base = old.exists ? old.view() : request.key.view();
   std::optional<Item> new_item;

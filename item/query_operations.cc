@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "item/capacity.h"
-#include "item/store_impl.h"
+#include "item/store.h"
 
 namespace varve::item {
 namespace {
@@ -125,7 +125,7 @@ void StartBehind(const std::string& key, bool forward, KeyBounds& bounds) {
 
 }  // namespace
 
-io::Task<StatusOr<QueryResponse>> StoreImpl::Query(const QueryRequest& request) {
+io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckSelect(request));
   expression::Source source = SourceOf(expression::Operation::kQuery, request);
   source.key_condition = request.key_condition_expression;
@@ -172,7 +172,7 @@ io::Task<StatusOr<QueryResponse>> StoreImpl::Query(const QueryRequest& request) 
   co_return co_await ReadPage(std::move(scan));
 }
 
-io::Task<StatusOr<ScanResponse>> StoreImpl::Scan(const ScanRequest& request) {
+io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckSelect(request));
   VARVE_CO_RETURN_IF_ERROR(CheckSegment(request));
   const expression::Source source = SourceOf(expression::Operation::kScan, request);
@@ -216,7 +216,7 @@ io::Task<StatusOr<ScanResponse>> StoreImpl::Scan(const ScanRequest& request) {
   co_return co_await ReadPage(std::move(scan));
 }
 
-io::Task<StatusOr<ItemPage>> StoreImpl::ReadPage(PageScan scan) {
+io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
   ItemPage page;
   page.has_items = !scan.count_only;
   size_t page_bytes = 0;

@@ -18,13 +18,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "engine/db.h"
 #include "io/io.h"
 #include "io/task.h"
+#include "item/catalogue.h"
 #include "item/errors.h"
+#include "item/expression/expression.h"
+#include "item/key_locks.h"
+#include "item/keys.h"
 #include "item/requests.h"
 
 namespace varve::item {
@@ -40,8 +46,6 @@ struct StoreOptions {
   // With a relaxed log: writes are answered when they would survive a power cut.
   bool sync_writes = false;
 };
-
-class StoreImpl;
 
 class Store {
  public:
@@ -71,8 +75,58 @@ class Store {
   io::Task<StatusOr<BatchWriteItemResponse>> BatchWriteItem(const BatchWriteItemRequest& request);
 
  private:
-  explicit Store(std::unique_ptr<StoreImpl> impl);
-  std::unique_ptr<StoreImpl> impl_;
+  Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Catalogue> catalogue);
+
+  // What Query and Scan have in common once they know where to read.
+  struct PageScan {
+    TablePointer table;
+    KeyBounds bounds;
+    bool forward = true;
+    bool fill_cache = true;
+    std::optional<int64_t> limit;
+    const expression::Condition* filter = nullptr;
+    const expression::Projection* projection = nullptr;
+    bool count_only = false;
+    bool consistent_read = false;
+    ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+  };
+  io::Task<StatusOr<ItemPage>> ReadPage(PageScan scan);
+
+  // What PutItem and DeleteItem have in common once their parameters are checked.
+  struct SingleWrite {
+    TablePointer table;
+    std::string key;                   // the engine's
+    std::optional<ItemView> new_item;  // none: delete
+    const expression::Condition* condition = nullptr;
+    bool return_old = false;  // as Attributes
+    bool return_old_on_condition_check_failure = false;
+    ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+  };
+  struct WriteResult {
+    std::optional<Item> attributes;
+    std::optional<ConsumedCapacity> consumed_capacity;
+  };
+  io::Task<StatusOr<WriteResult>> WriteItem(SingleWrite write);
+
+  // The table of a data operation: ResourceNotFoundException if there is none.
+  StatusOr<TablePointer> TableOf(std::string_view name) const;
+
+  // Reads an item into *value; false if it is not there.
+  io::Task<StatusOr<bool>> Read(const std::string& key, engine::PinnedValue* value);
+
+  // Commits, as durably as the options ask.
+  io::Task<Status> Write(const engine::WriteBatch& batch);
+
+  // Fills the members of a description that are measured or made up of options.
+  io::Task<Status> Complete(const Table& table, TableDescription* description);
+
+  std::string ArnOf(std::string_view table_name) const;
+
+  io::Io& io_;
+  engine::Db& db_;
+  const StoreOptions options_;
+  const std::unique_ptr<Catalogue> catalogue_;
+  KeyLocks locks_;
 };
 
 }  // namespace varve::item

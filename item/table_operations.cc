@@ -1,7 +1,7 @@
 // CreateTable, DescribeTable, ListTables, UpdateTable, DeleteTable.
 #include <algorithm>
 
-#include "item/store_impl.h"
+#include "item/store.h"
 
 namespace varve::item {
 namespace {
@@ -148,7 +148,7 @@ Status ApplyUpdate(const UpdateTableRequest& request, uint64_t now_ms, TableDesc
 
 }  // namespace
 
-io::Task<StatusOr<CreateTableResponse>> StoreImpl::CreateTable(const CreateTableRequest& request) {
+io::Task<StatusOr<CreateTableResponse>> Store::CreateTable(const CreateTableRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckCapacityMode(request));
   VARVE_CO_RETURN_IF_ERROR(CheckKeySchema(request));
 
@@ -176,7 +176,7 @@ io::Task<StatusOr<CreateTableResponse>> StoreImpl::CreateTable(const CreateTable
   co_return response;
 }
 
-io::Task<StatusOr<DescribeTableResponse>> StoreImpl::DescribeTable(
+io::Task<StatusOr<DescribeTableResponse>> Store::DescribeTable(
     const DescribeTableRequest& request) {
   const TablePointer table = catalogue_->Find(request.table_name);
   if (table == nullptr) co_return TableNotFound(request.table_name);
@@ -185,7 +185,7 @@ io::Task<StatusOr<DescribeTableResponse>> StoreImpl::DescribeTable(
   co_return response;
 }
 
-io::Task<StatusOr<ListTablesResponse>> StoreImpl::ListTables(const ListTablesRequest& request) {
+io::Task<StatusOr<ListTablesResponse>> Store::ListTables(const ListTablesRequest& request) {
   const size_t limit = static_cast<size_t>(request.limit.value_or(kListTablesLimit));
   ListTablesResponse response;
   response.table_names =
@@ -197,7 +197,7 @@ io::Task<StatusOr<ListTablesResponse>> StoreImpl::ListTables(const ListTablesReq
   co_return response;
 }
 
-io::Task<StatusOr<UpdateTableResponse>> StoreImpl::UpdateTable(const UpdateTableRequest& request) {
+io::Task<StatusOr<UpdateTableResponse>> Store::UpdateTable(const UpdateTableRequest& request) {
   if (!request.billing_mode && !request.provisioned_throughput && !request.table_class &&
       !request.deletion_protection_enabled) {
     co_return ValidationError(
@@ -223,7 +223,7 @@ io::Task<StatusOr<UpdateTableResponse>> StoreImpl::UpdateTable(const UpdateTable
   co_return response;
 }
 
-io::Task<StatusOr<DeleteTableResponse>> StoreImpl::DeleteTable(const DeleteTableRequest& request) {
+io::Task<StatusOr<DeleteTableResponse>> Store::DeleteTable(const DeleteTableRequest& request) {
   Catalogue::Check check = [](const TableDescription& description) -> Status {
     if (!description.deletion_protection_enabled) return absl::OkStatus();
     return ValidationError(
@@ -240,7 +240,7 @@ io::Task<StatusOr<DeleteTableResponse>> StoreImpl::DeleteTable(const DeleteTable
   co_return response;
 }
 
-io::Task<Status> StoreImpl::Complete(const Table& table, TableDescription* description) {
+io::Task<Status> Store::Complete(const Table& table, TableDescription* description) {
   *description = table.description;
   description->table_arn = ArnOf(table.description.table_name);
 
