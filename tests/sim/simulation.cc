@@ -502,9 +502,10 @@ class Run {
       Expect(written.status(), "write");
       co_return;
     }
+    // What the dead process still does in its memory, nobody hears of.
+    if (io_.crashed()) co_return;
     Count("write");
     model_.Acknowledge(write, *written);
-    // A crash that came meanwhile froze the disk before this was acknowledged, or after.
     if (!relaxed_ || sync) PromiseUpTo(write.sequence);
     if (db_->LastSequence() < *written) Complain("a write returned before it was visible");
   }
@@ -513,6 +514,10 @@ class Run {
     for (const auto& [id, write] : model_.writes()) {
       if (write.acknowledged && write.sequence <= sequence) model_.write(id).durable = true;
     }
+  }
+
+  void Observe(Observation seen) {
+    if (!io_.crashed()) observations_.push_back(std::move(seen));
   }
 
   struct Moment {
@@ -540,7 +545,7 @@ class Run {
     }
     seen.to = moment.options.snapshot != nullptr ? moment.from : db_->LastSequence();
     if (*found) seen.seen.emplace(key, value.view());
-    observations_.push_back(std::move(seen));
+    Observe(std::move(seen));
     Count("get");
   }
 
@@ -568,7 +573,7 @@ class Run {
       Observation seen{
           .what = "multiget", .from = from, .to = from, .drops = drops, .begin = keys[i]};
       if (values[i]) seen.seen.emplace(keys[i], values[i]->view());
-      observations_.push_back(std::move(seen));
+      Observe(std::move(seen));
     }
     Count("multiget");
   }
@@ -628,7 +633,7 @@ class Run {
       Expect(iterator->status(), "scan");
       co_return;
     }
-    observations_.push_back(std::move(seen));
+    Observe(std::move(seen));
     Count("scan");
   }
 
@@ -644,7 +649,7 @@ class Run {
     const Status flushed = co_await db_->FlushAsync();
     Note("flush");
     Expect(flushed, "flush");
-    if (flushed.ok()) {
+    if (flushed.ok() && !io_.crashed()) {
       PromiseUpTo(upto);
       Count("flush");
     }
@@ -693,6 +698,7 @@ class Run {
       sentinel_.clear();
       co_return;
     }
+    if (io_.crashed()) co_return;
     model_.Acknowledge(write, *written);
     PromiseUpTo(*written);
     phase_ = "drop";
@@ -700,7 +706,7 @@ class Run {
     open_drop_ = Drop{GroupBegin(group), GroupEnd(group), *written + 1};
     const auto dropped = co_await db_->DropRangeAsync(open_drop_->begin, open_drop_->end);
     Note("drop");
-    if (dropped.ok()) {
+    if (dropped.ok() && !io_.crashed()) {
       open_drop_->sequence = *dropped;
       model_.AddDrop(*std::exchange(open_drop_, std::nullopt));
       Count("drop");
@@ -760,7 +766,7 @@ class Run {
     const Status closed = co_await (*copy)->CloseAsync();
     Expect(status, "reading a checkpoint");
     Expect(closed, "closing a checkpoint");
-    if (status.ok()) observations_.push_back(std::move(seen));
+    if (status.ok()) Observe(std::move(seen));
   }
 
   // ---- The end of a life without a crash
