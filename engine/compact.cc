@@ -26,13 +26,13 @@ struct DbImpl::CompactionWork {
   Plan plan;
 };
 
-PartitionView DbImpl::MakePartitionView(const Partition& partition, const Levels& levels) const {
+PartitionView DbImpl::MakePartitionView(const Levels& levels,
+                                        const std::set<uint64_t>& busy) const {
   PartitionView view;
   {
     absl::MutexLock lock(&snapshot_mutex_);
     view.oldest_boundary = snapshots_.empty() ? visible() : *snapshots_.begin();
   }
-  absl::MutexLock lock(&background_mutex_);
   for (int level = 0; level < kLevels; ++level) {
     for (const LevelTable& table : levels[level]) {
       const sstable::TableInfo& info = table.handle->info();
@@ -46,7 +46,7 @@ PartitionView DbImpl::MakePartitionView(const Partition& partition, const Levels
                                     .sequence_min = info.smallest_sequence,
                                     .sequence_max = info.largest_sequence,
                                     .value_files = info.value_files,
-                                    .busy = busy_.contains({partition.id, info.file_number})});
+                                    .busy = busy.contains(info.file_number)});
     }
   }
   return view;
@@ -87,13 +87,30 @@ void DbImpl::AddCandidates(const std::vector<uint64_t>& partitions) {
 
 std::optional<DbImpl::CompactionWork> DbImpl::WorkFor(std::shared_ptr<Partition> partition) const {
   CompactionWork work;
+  // First what is busy, then the levels: a compaction that ends in between still counts as busy.
+  std::set<uint64_t> busy;
+  {
+    absl::MutexLock lock(&background_mutex_);
+    for (auto it = busy_.lower_bound({partition->id, 0});
+         it != busy_.end() && it->first == partition->id; ++it) {
+      busy.insert(it->second);
+    }
+  }
   {
     absl::MutexLock lock(&apply_mutex_);
     work.levels = partition->owned_view()->levels;
   }
-  work.view = MakePartitionView(*partition, *work.levels);
+  work.view = MakePartitionView(*work.levels, busy);
   AddValueFileViews(*work.levels, work.view);
   work.partition = std::move(partition);
+  return work;
+}
+
+std::optional<DbImpl::CompactionWork> DbImpl::PickWork() {
+  // Between a look at the levels and SetBusy nobody else may pick.
+  absl::MutexLock lock(&pick_mutex_);
+  std::optional<CompactionWork> work = PickRange();
+  if (!work) work = PickCompaction();
   return work;
 }
 
@@ -278,8 +295,7 @@ io::Task<Status> DbImpl::InstallCompaction(const CompactionWork& work,
 io::Task<void> DbImpl::CompactionLoop(int worker) {
   while (!stopping()) {
     const uint64_t seen = work_.count();
-    std::optional<CompactionWork> work = PickRange();
-    if (!work) work = PickCompaction();
+    std::optional<CompactionWork> work = PickWork();
     if (!work) {
       bool split = false;
       if (worker == 0) split = co_await SplitOnce();

@@ -268,12 +268,13 @@ class DbImpl {
   // ---- Compaction (compact.cc)
   struct CompactionWork;
   struct RangeRequest;
-  compaction::PartitionView MakePartitionView(const Partition& partition,
-                                              const Levels& levels) const;
+  compaction::PartitionView MakePartitionView(const Levels& levels,
+                                              const std::set<uint64_t>& busy) const;
   void AddValueFileViews(const Levels& levels, compaction::PartitionView& view) const;
   // Partitions whose shape has changed, for the policy to look at.
   void AddCandidates(const std::vector<uint64_t>& partitions);
   std::optional<CompactionWork> WorkFor(std::shared_ptr<Partition> partition) const;
+  std::optional<CompactionWork> PickWork();
   std::optional<CompactionWork> PickCompaction();
   std::optional<CompactionWork> PickRange();
   std::vector<const LevelTable*> Inputs(const CompactionWork& work,
@@ -345,6 +346,7 @@ class DbImpl {
   std::atomic<uint64_t> loads_{0};
   std::atomic<bool> split_check_{true};
 
+  absl::Mutex pick_mutex_;  // before all the others
   mutable absl::Mutex background_mutex_ ABSL_ACQUIRED_AFTER(commit_mutex_);
   std::map<std::string, Status> background_errors_ ABSL_GUARDED_BY(background_mutex_);
   // (partition, table) of compactions under way.

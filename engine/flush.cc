@@ -111,8 +111,7 @@ compaction::DeeperKeys DbImpl::TablesBelow(const FlushWork& work) {
   // The partitions' tables, level by level; partitions stand in key order, so levels stay ordered.
   std::vector<std::vector<KeyInterval>> below;
   for (const FlushWork::Part& part : work.parts) {
-    const auto intervals =
-        compaction::AllIntervals(MakePartitionView(*part.partition, *part.levels));
+    const auto intervals = compaction::AllIntervals(MakePartitionView(*part.levels, {}));
     if (intervals.size() > below.size()) below.resize(intervals.size());
     for (size_t level = 0; level < intervals.size(); ++level) {
       below[level].insert(below[level].end(), intervals[level].begin(), intervals[level].end());
