@@ -269,6 +269,12 @@ io::Task<Status> LogReader::State::Classify() {
     co_return Corruption("{}:{}: log record is damaged (LSN {}; the log is sealed at {})", bad_path,
                          bad_offset, bad_lsn, seal->end);
   }
+  for (const LogSeal& later : chain.seals) {
+    if (later.end <= bad_lsn) continue;
+    co_return Corruption(
+        "{}:{}: log record is damaged (LSN {}; the log is sealed behind it, at {})", bad_path,
+        bad_offset, bad_lsn, later.end);
+  }
   const auto corruption = [&](uint64_t proof_offset) {
     return Corruption(
         "{}:{}: log record is damaged (LSN {}; the record at {}:{} says it had been durable)",
@@ -284,6 +290,7 @@ io::Task<Status> LogReader::State::Classify() {
   for (const SegmentNumber number : present) {
     if (number <= header.number) continue;
     VARVE_CO_RETURN_IF_ERROR(Open(number));
+    read_limit = current.header.bytes;
     while (current.filled < current.header.bytes) {
       VARVE_CO_RETURN_IF_ERROR(co_await ReadOn());
     }
