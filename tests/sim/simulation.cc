@@ -146,6 +146,7 @@ class Run {
     if (!OpenThroughCrashes()) return;
     CheckAfterOpening();
     if (complaint_) return;
+    sequence_floor_ = sequence_last_;
     ArmFaults();
     io_.Run(Episode());
     if (complaint_) return;
@@ -505,6 +506,11 @@ class Run {
     // What the dead process still does in its memory, nobody hears of.
     if (io_.crashed()) co_return;
     Count("write");
+    if (*written <= sequence_floor_) {
+      Complain(fmt::format("sequence number {:x} after {:x} in an earlier life", *written,
+                           sequence_floor_));
+    }
+    sequence_last_ = std::max(sequence_last_, *written);
     model_.Acknowledge(write, *written);
     if (!relaxed_ || sync) PromiseUpTo(write.sequence);
     if (db_->LastSequence() < *written) Complain("a write returned before it was visible");
@@ -875,8 +881,7 @@ class Run {
     } else {
       Complain(fmt::format("damage to {}:{}: {}", path, offset, db.status().ToString()));
     }
-    // Mended, where the file is still there; a file that was rewritten is not touched again.
-    damaged_ = true;
+    // Nothing can be promised any more: the run ends here.
     done_ = options_.operations;
   }
 
@@ -906,13 +911,15 @@ class Run {
   Options life_options_;
   bool relaxed_ = false;
   bool faulty_ = false;
-  bool damaged_ = false;
   std::unique_ptr<Db> db_;
   std::vector<std::shared_ptr<engine::Snapshot>> held_;
   std::vector<Observation> observations_;
   std::map<uint64_t, SequenceNumber> markers_;
   std::optional<Drop> open_drop_;
   std::string sentinel_;
+  // The largest sequence number that anybody was told, until now and until this life began.
+  SequenceNumber sequence_last_ = 0;
+  SequenceNumber sequence_floor_ = 0;
   uint64_t copies_ = 0;
   uint64_t done_ = 0;
 
