@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+"""Writes items to a running server by BatchWriteItem and reads each back by GetItem, and checks them.
+
+    dev/serve &
+    bench/http_items.py --items 1000000
+
+Speaks HTTP on plain sockets with prepared bodies, so that the client costs little; each connection keeps
+--pipeline requests under way.
+"""
+import argparse
+import json
+import multiprocessing
+import socket
+import time
+
+HOST = "127.0.0.1"
+TABLE = "HttpItems"
+BATCH = 25
+
+
+def request(operation, body):
+    return (
+        f"POST / HTTP/1.1\r\nHost: {HOST}\r\nX-Amz-Target: DynamoDB_20120810.{operation}\r\n"
+        f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+class Connection:
+    def __init__(self, port):
+        self.socket = socket.create_connection((HOST, port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest = b""
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def answer(self):
+        while True:
+            end = self.rest.find(b"\r\n\r\n")
+            if end >= 0:
+                break
+            self.receive()
+        head = self.rest[:end]
+        at = head.lower().index(b"content-length:") + 15
+        length = int(head[at:].split(b"\r\n", 1)[0])
+        while len(self.rest) < end + 4 + length:
+            self.receive()
+        body = self.rest[end + 4 : end + 4 + length]
+        self.rest = self.rest[end + 4 + length :]
+        if b" 200 " not in head[:20]:
+            raise SystemExit(f"{head.splitlines()[0].decode()}: {body.decode()}")
+        return body
+
+    def receive(self):
+        data = self.socket.recv(1 << 16)
+        if not data:
+            raise SystemExit("the server closed the connection")
+        self.rest += data
+
+
+def key(i):
+    return f"{(i * 2654435761) % (1 << 32):08x}{i:08x}"
+
+
+def item(i, value_bytes):
+    return {"Id": {"S": key(i)}, "Value": {"S": (key(i) * (value_bytes // 16 + 1))[:value_bytes]}}
+
+
+def run(job):
+    """One process's share: requests first, first + step, ...; returns latencies in microseconds."""
+    phase, first, last, step, options = job
+    connection = Connection(options.port)
+    units = range(first, last, step)
+    latencies = []
+    under_way = []
+
+    def take():
+        unit, started = under_way.pop(0)
+        body = connection.answer()
+        latencies.append((time.perf_counter() - started) * 1e6)
+        if phase == "write":
+            if json.loads(body)["UnprocessedItems"]:
+                raise SystemExit("unprocessed items")
+        elif key(unit).encode() not in body:
+            raise SystemExit(f"item {unit} is not there: {body.decode()}")
+
+    for unit in units:
+        if phase == "write":
+            puts = [
+                {"PutRequest": {"Item": item(i, options.value_bytes)}}
+                for i in range(unit * BATCH, min(options.items, (unit + 1) * BATCH))
+            ]
+            data = request("BatchWriteItem", json.dumps({"RequestItems": {TABLE: puts}}))
+        else:
+            data = request("GetItem", '{"TableName":"%s","Key":{"Id":{"S":"%s"}}}' % (TABLE, key(unit)))
+        under_way.append((unit, time.perf_counter()))
+        connection.send(data)
+        if len(under_way) >= options.pipeline:
+            take()
+    while under_way:
+        take()
+    return latencies
+
+
+def measure(phase, units, items, options):
+    jobs = [(phase, i, units, options.connections, options) for i in range(options.connections)]
+    started = time.perf_counter()
+    with multiprocessing.Pool(options.connections) as pool:
+        latencies = sorted(sum(pool.map(run, jobs), []))
+    seconds = time.perf_counter() - started
+    at = lambda share: latencies[min(len(latencies) - 1, int(share * len(latencies)))]
+    print(
+        f"{phase:<6} {items} items in {seconds:.1f} s: {items / seconds:,.0f} items/s, "
+        f"{len(latencies) / seconds:,.0f} requests/s, latency p50 {at(0.5):,.0f} us, p99 {at(0.99):,.0f} us, "
+        f"max {latencies[-1]:,.0f} us",
+        flush=True,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--value-bytes", type=int, default=170, help="with key and names, 200 bytes an item")
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--pipeline", type=int, default=4, help="requests under way on a connection")
+    options = parser.parse_args()
+    setup = Connection(options.port)
+    table = {
+        "TableName": TABLE,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "Id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "Id", "KeyType": "HASH"}],
+    }
+    setup.send(request("CreateTable", json.dumps(table)))
+    setup.answer()
+    print(f"{options.connections} connections, {options.pipeline} requests under way on each", flush=True)
+    measure("write", (options.items + BATCH - 1) // BATCH, options.items, options)
+    measure("read", options.items, options.items, options)
+    setup.send(request("DeleteTable", json.dumps({"TableName": TABLE})))
+    setup.answer()
+
+
+if __name__ == "__main__":
+    main()
