@@ -39,7 +39,8 @@ io::Task<void> DbImpl::CountLoop(io::Task<void> loop) {
 
 io::Task<void> DbImpl::RetryPause(std::string_view what, const Status& status) {
   const std::string text = fmt::format("{}: {}", what, Message(status));
-  if (status.code() == absl::StatusCode::kResourceExhausted) disk_full_.store(true);
+  // Maintenance looks from then on whether there is room again.
+  if (status.code() == absl::StatusCode::kResourceExhausted && !disk_full_.exchange(true)) Wake();
   bool news = false;
   {
     absl::MutexLock lock(&background_mutex_);

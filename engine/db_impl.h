@@ -248,6 +248,8 @@ class DbImpl {
   static constexpr uint64_t kOwnTableBytesMin = uint64_t{1} << 20;
   // All that is frozen, or with `freeze_all` all there is, as of one moment.
   FlushWork CollectFrozen(bool freeze_all);
+  // After a flush that failed: the loop tries again.
+  void FlushLater();
   void FreezeForBudget();
   void FreezeForLog();
   // Flushes what is frozen; false if nothing was. With `seal`, the log may have lost records behind

@@ -127,10 +127,15 @@ io::Task<StatusOr<bool>> DbImpl::FlushOnce(std::optional<wal::LogSeal> seal) {
   const bool due = !work.parts.empty() || seal;
   Status flushed;
   if (due) flushed = co_await FlushCollected(work, seal);
-  if (!flushed.ok()) anything_frozen_.store(true);
+  if (!flushed.ok()) FlushLater();
   flushes_running_.fetch_sub(1);
   if (!flushed.ok()) co_return flushed;
   co_return due;
+}
+
+void DbImpl::FlushLater() {
+  anything_frozen_.store(true);
+  Wake();
 }
 
 io::Task<Status> DbImpl::FlushToOneMoment() {
@@ -142,7 +147,7 @@ io::Task<Status> DbImpl::FlushToOneMoment() {
   const FlushWork work = CollectFrozen(true);
   Status flushed;
   if (!work.parts.empty()) flushed = co_await FlushCollected(work, std::nullopt);
-  if (!flushed.ok()) anything_frozen_.store(true);
+  if (!flushed.ok()) FlushLater();
   flushes_running_.fetch_sub(1);
   co_await io::SwitchTo(caller);
   loops_.fetch_sub(1);

@@ -797,7 +797,8 @@ class Run {
       co_await io::SleepFor(50'000'000);
     }
     if (!status.ok()) {
-      Complain(fmt::format("writes do not come back after the faults: {}", Message(status)));
+      Complain(fmt::format("writes do not come back after the faults: {} ({} bytes used; {})",
+                           Message(status), io_.used_bytes(), db_->Stats().background_error));
       co_return;
     }
     for (int attempt = 0; attempt < 200; ++attempt) {
