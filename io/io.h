@@ -32,7 +32,7 @@ class Worker {
 
 struct WorkerOptions {
   std::string name;         // at most 15 bytes, as the system shows it
-  bool background = false;  // lowest CPU and I/O priority the host grants
+  bool background = false;  // lower CPU and I/O priority than those who serve
 };
 
 class Io {
