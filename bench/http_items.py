@@ -124,7 +124,10 @@ def main():
     parser.add_argument("--value-bytes", type=int, default=170, help="with key and names, 200 bytes an item")
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--pipeline", type=int, default=4, help="requests under way on a connection")
+    parser.add_argument("--reads", type=int, help="how many to read back (default: all)")
+    parser.add_argument("--keep", action="store_true", help="leave the table there")
     options = parser.parse_args()
+    reads = options.items if options.reads is None else min(options.reads, options.items)
     setup = Connection(options.port)
     table = {
         "TableName": TABLE,
@@ -136,7 +139,10 @@ def main():
     setup.answer()
     print(f"{options.connections} connections, {options.pipeline} requests under way on each", flush=True)
     measure("write", (options.items + BATCH - 1) // BATCH, options.items, options)
-    measure("read", options.items, options.items, options)
+    if reads > 0:
+        measure("read", reads, reads, options)
+    if options.keep:
+        return
     setup.send(request("DeleteTable", json.dumps({"TableName": TABLE})))
     setup.answer()
 
