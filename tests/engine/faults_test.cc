@@ -59,6 +59,9 @@ class FaultsTest : public ::testing::TestWithParam<Durability> {
     return status;
   }
 
+  // What the faults of a test look at, until the database is closed.
+  bool broken_ = false;
+  int failures_ = 0;
   io::SimIo io_{{.seed = 3}};
   Options options_;
   std::unique_ptr<Db> db_;
@@ -86,12 +89,12 @@ TEST_P(FaultsTest, AFullDiskRefusesWritesAndServesReadsUntilThereIsRoom) {
 
 TEST_P(FaultsTest, AFailedLogGoesOnInAFreshSegment) {
   ASSERT_TRUE(db_->Put(Key(0), Value(0), {.sync = true}).ok());
-  int failures = 1;
-  io_.set_fail([&](const io::SimAccess& access) {
+  failures_ = 1;
+  io_.set_fail([this](const io::SimAccess& access) {
     const bool log = access.path.find("/log/") != std::string_view::npos;
     const bool makes_durable = access.kind == io::SimAccess::Kind::kDurableWrite ||
                                access.kind == io::SimAccess::Kind::kSync;
-    return log && makes_durable && failures-- > 0;
+    return log && makes_durable && failures_-- > 0;
   });
   const Status failed = db_->Put(Key(1), Value(1), {.sync = true});
   EXPECT_EQ(failed.code(), absl::StatusCode::kUnavailable) << failed;
@@ -109,29 +112,29 @@ TEST_P(FaultsTest, AReadErrorFailsTheReadAndNothingElse) {
   ASSERT_TRUE(db_->Flush().ok());
   db_.reset();
   Open();
-  bool broken = true;
-  io_.set_fail([&](const io::SimAccess& access) {
-    return broken && access.kind == io::SimAccess::Kind::kRead && access.path.ends_with(".sst");
+  broken_ = true;
+  io_.set_fail([this](const io::SimAccess& access) {
+    return broken_ && access.kind == io::SimAccess::Kind::kRead && access.path.ends_with(".sst");
   });
   PinnedValue value;
   const auto found = db_->Get(Key(7), &value);
   EXPECT_EQ(found.status().code(), absl::StatusCode::kUnavailable) << found.status();
   EXPECT_NE(Message(found.status()).find(".sst"), std::string_view::npos);
   EXPECT_TRUE(db_->Put(Key(100), Value(100), {.sync = true}).ok());
-  broken = false;
+  broken_ = false;
   ExpectAllThere(101);
 }
 
 TEST_P(FaultsTest, AManifestThatCannotBeWrittenHoldsNothingBack) {
-  bool broken = true;
-  io_.set_fail([&](const io::SimAccess& access) {
-    return broken && access.kind != io::SimAccess::Kind::kRead &&
+  broken_ = true;
+  io_.set_fail([this](const io::SimAccess& access) {
+    return broken_ && access.kind != io::SimAccess::Kind::kRead &&
            access.path.find("MANIFEST") != std::string_view::npos;
   });
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(db_->Put(Key(i), Value(i), {.sync = true}).ok());
   EXPECT_FALSE(db_->Flush().ok());
   ExpectAllThere(50);
-  broken = false;
+  broken_ = false;
   EXPECT_TRUE(WriteWithPatience(50).ok());
   Status flushed;
   for (int attempt = 0; attempt < 100; ++attempt) {
