@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/coding.h"
+
 namespace varve {
 
 // Hybrid logical time: 48 bits of milliseconds since 1970, 16 bits of counter. 0 is before
@@ -31,6 +33,17 @@ inline int CompareEntries(std::string_view key_a, SequenceNumber sequence_a, std
                           SequenceNumber sequence_b) {
   if (const int order = key_a.compare(key_b); order != 0) return order;
   return sequence_a > sequence_b ? -1 : sequence_a < sequence_b ? 1 : 0;
+}
+
+// The first 8 bytes of a key as a number; what is missing counts as zeros. Keys with different
+// heads stand in the order of their heads.
+inline uint64_t KeyHead(std::string_view key) {
+  if (key.size() >= 8) return LoadBigU64(key.data());
+  uint64_t head = 0;
+  for (size_t i = 0; i < key.size(); ++i) {
+    head |= uint64_t{static_cast<uint8_t>(key[i])} << (56 - 8 * i);
+  }
+  return head;
 }
 
 inline constexpr size_t kKeyBytesMax = size_t{64} << 10;

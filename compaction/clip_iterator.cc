@@ -15,12 +15,19 @@ void ClipIterator::Follow() {
     return;
   }
   if (!status_.ok()) status_ = absl::OkStatus();
-  if (state_ == State::kEntry) {
-    entry_ = child_->entry();
-    // A movement can leave the bounds on either side: Next and Seek at the end, Prev and SeekBefore
-    // at the beginning, and either when there is nothing between the bounds.
-    if (entry_.key < begin_ || (!end_.empty() && entry_.key >= end_)) state_ = State::kEnd;
+  if (state_ != State::kEntry) return;
+  // A movement can leave the bounds on either side: Next and Seek at the end, Prev and SeekBefore
+  // at the beginning, and either when there is nothing between the bounds.
+  const Entry* const at = child_->at();
+  if (BelowBegin(*at) || AtEnd(*at)) {
+    state_ = State::kEnd;
+    return;
   }
+  const Entry* begin = child_->window_begin();
+  const Entry* end = child_->window_end();
+  while (BelowBegin(*begin)) ++begin;
+  while (AtEnd(end[-1])) --end;
+  ShowWindow(begin, at, end);
 }
 
 void ClipIterator::SeekToFirst() { Seek(begin_, kSequenceMax); }
@@ -62,12 +69,14 @@ void ClipIterator::SeekBefore(std::string_view key, SequenceNumber sequence) {
   Follow();
 }
 
-void ClipIterator::Next() {
+void ClipIterator::NextWindow() {
+  child_->MoveTo(at_);
   child_->Next();
   Follow();
 }
 
-void ClipIterator::Prev() {
+void ClipIterator::PrevWindow() {
+  child_->MoveTo(at_);
   child_->Prev();
   Follow();
 }

@@ -20,14 +20,18 @@ class ClipIterator final : public sstable::EntryIterator {
   void SeekToLast() override;
   void Seek(std::string_view key, SequenceNumber sequence) override;
   void SeekBefore(std::string_view key, SequenceNumber sequence) override;
-  void Next() override;
-  void Prev() override;
   void CollectFetches(std::vector<sstable::BlockFetch*>& fetches) override;
   void Resume() override;
+
+ protected:
+  void NextWindow() override;
+  void PrevWindow() override;
 
  private:
   // Takes over the child's state; what lies outside the bounds is the end.
   void Follow();
+  bool BelowBegin(const Entry& entry) const { return entry.key < begin_; }
+  bool AtEnd(const Entry& entry) const { return !end_.empty() && entry.key >= end_; }
 
   const std::unique_ptr<sstable::EntryIterator> child_;
   const std::string begin_;

@@ -32,7 +32,7 @@ void LevelIterator::Follow() {
   }
   state_ = table_->state();
   if (state_ == State::kEntry) {
-    entry_ = table_->entry();
+    ShowWindow(table_->window_begin(), table_->at(), table_->window_end());
   } else if (state_ == State::kFailed) {
     status_ = table_->status();
   }
@@ -73,14 +73,16 @@ void LevelIterator::SeekBefore(std::string_view key, SequenceNumber sequence) {
   Follow();
 }
 
-void LevelIterator::Next() {
+void LevelIterator::NextWindow() {
   forward_ = true;
+  table_->MoveTo(at_);
   table_->Next();
   Follow();
 }
 
-void LevelIterator::Prev() {
+void LevelIterator::PrevWindow() {
   forward_ = false;
+  table_->MoveTo(at_);
   table_->Prev();
   Follow();
 }

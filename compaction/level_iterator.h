@@ -28,10 +28,12 @@ class LevelIterator final : public sstable::EntryIterator {
   void SeekToLast() override;
   void Seek(std::string_view key, SequenceNumber sequence) override;
   void SeekBefore(std::string_view key, SequenceNumber sequence) override;
-  void Next() override;
-  void Prev() override;
   void CollectFetches(std::vector<sstable::BlockFetch*>& fetches) override;
   void Resume() override;
+
+ protected:
+  void NextWindow() override;
+  void PrevWindow() override;
 
  private:
   // Makes table `index` the current one; false, and the end, if there is none.

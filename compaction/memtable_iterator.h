@@ -32,11 +32,13 @@ class MemtableIterator final : public sstable::EntryIterator {
     iterator_.SeekBefore(key, sequence);
     Follow();
   }
-  void Next() override {
+
+ protected:
+  void NextWindow() override {
     iterator_.Next();
     Follow();
   }
-  void Prev() override {
+  void PrevWindow() override {
     iterator_.Prev();
     Follow();
   }
@@ -44,8 +46,7 @@ class MemtableIterator final : public sstable::EntryIterator {
  private:
   void Follow() {
     if (iterator_.Valid()) {
-      state_ = State::kEntry;
-      entry_ = iterator_.entry();
+      ShowEntry(iterator_.entry());
     } else {
       state_ = State::kEnd;
     }

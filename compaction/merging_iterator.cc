@@ -8,37 +8,60 @@ namespace varve::compaction {
 using State = sstable::EntryIterator::State;
 
 MergingIterator::MergingIterator(Children children) : children_(std::move(children)) {
-  heap_.reserve(children_.size());
+  sorted_.reserve(children_.size());
 }
 
-bool MergingIterator::Before(uint32_t a, uint32_t b) const {
-  const Entry& x = children_[a]->entry();
-  const Entry& y = children_[b]->entry();
-  const int order = CompareEntries(x.key, x.sequence, y.key, y.sequence);
+uint64_t MergingIterator::HeadOf(const Entry& entry) const {
+  const uint64_t head = KeyHead(entry.key);
+  return direction_ == Direction::kForward ? head : ~head;
+}
+
+bool MergingIterator::Before(uint64_t head_a, const Entry& a, uint32_t index_a,
+                             const Place& b) const {
+  if (head_a != b.head) return head_a < b.head;
+  const Entry& entry_b = b.child->entry();
+  const int order = CompareEntries(a.key, a.sequence, entry_b.key, entry_b.sequence);
   if (order != 0) return (order < 0) == (direction_ == Direction::kForward);
-  return (a < b) == (direction_ == Direction::kForward);
+  return (index_a < b.index) == (direction_ == Direction::kForward);
 }
 
-void MergingIterator::SiftDown(size_t hole) {
-  const uint32_t moved = heap_[hole];
-  while (true) {
-    size_t next = 2 * hole + 1;
-    if (next >= heap_.size()) break;
-    if (next + 1 < heap_.size() && Before(heap_[next + 1], heap_[next])) ++next;
-    if (!Before(heap_[next], moved)) break;
-    heap_[hole] = heap_[next];
-    hole = next;
+void MergingIterator::Insert(const Place& place, size_t from) {
+  const Entry& entry = place.child->entry();
+  size_t low = from;
+  size_t high = sorted_.size();
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (Before(place.head, entry, place.index, sorted_[middle])) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
   }
-  heap_[hole] = moved;
+  sorted_.insert(sorted_.begin() + static_cast<ptrdiff_t>(low), place);
 }
 
 void MergingIterator::Expose() {
-  if (heap_.empty()) {
+  if (sorted_.empty()) {
     state_ = State::kEnd;
     return;
   }
-  state_ = State::kEntry;
-  entry_ = children_[heap_.front()]->entry();
+  const Place& front = sorted_.front();
+  const Entry* const at = front.child->at();
+  const bool forward = direction_ == Direction::kForward;
+  const Entry* const last = forward ? front.child->window_end() - 1 : front.child->window_begin();
+  const Entry* run_last = last;
+  if (sorted_.size() > 1 && at != last && !Before(HeadOf(*last), *last, front.index, sorted_[1])) {
+    const ptrdiff_t step = forward ? 1 : -1;
+    run_last = at;
+    while (Before(HeadOf(run_last[step]), run_last[step], front.index, sorted_[1])) {
+      run_last += step;
+    }
+  }
+  if (forward) {
+    ShowWindow(at, at, run_last + 1);
+  } else {
+    ShowWindow(run_last, at, at + 1);
+  }
 }
 
 void MergingIterator::Fail(const sstable::EntryIterator& child) {
@@ -48,12 +71,13 @@ void MergingIterator::Fail(const sstable::EntryIterator& child) {
 
 void MergingIterator::Rebuild() {
   replacing_ = false;
-  heap_.clear();
+  sorted_.clear();
   bool waiting = false;
   for (uint32_t i = 0; i < children_.size(); ++i) {
-    switch (children_[i]->state()) {
+    sstable::EntryIterator& child = *children_[i];
+    switch (child.state()) {
       case State::kEntry:
-        heap_.push_back(i);
+        if (!waiting) Insert({HeadOf(child.entry()), &child, i}, 0);
         break;
       case State::kEnd:
         break;
@@ -61,7 +85,7 @@ void MergingIterator::Rebuild() {
         waiting = true;
         break;
       case State::kFailed:
-        Fail(*children_[i]);
+        Fail(child);
         return;
     }
   }
@@ -69,27 +93,33 @@ void MergingIterator::Rebuild() {
     state_ = State::kWaiting;
     return;
   }
-  for (size_t i = heap_.size() / 2; i > 0; --i) SiftDown(i - 1);
   Expose();
 }
 
 void MergingIterator::Replace() {
-  const sstable::EntryIterator& child = *children_[heap_.front()];
-  switch (child.state()) {
-    case State::kEntry:
-      SiftDown(0);
+  Place& front = sorted_.front();
+  switch (front.child->state()) {
+    case State::kEntry: {
+      front.head = HeadOf(front.child->entry());
+      // It moves behind those that come before it now.
+      const Place moved = front;
+      size_t at = 0;
+      for (; at + 1 < sorted_.size(); ++at) {
+        if (Before(moved.head, moved.child->entry(), moved.index, sorted_[at + 1])) break;
+        sorted_[at] = sorted_[at + 1];
+      }
+      sorted_[at] = moved;
       break;
+    }
     case State::kEnd:
-      heap_.front() = heap_.back();
-      heap_.pop_back();
-      if (!heap_.empty()) SiftDown(0);
+      sorted_.erase(sorted_.begin());
       break;
     case State::kWaiting:
       replacing_ = true;
       state_ = State::kWaiting;
       return;
     case State::kFailed:
-      Fail(child);
+      Fail(*front.child);
       return;
   }
   Expose();
@@ -124,9 +154,9 @@ void MergingIterator::SeekBefore(std::string_view key, SequenceNumber sequence) 
 }
 
 void MergingIterator::SeekOthers(uint32_t front) {
-  place_key_.assign(entry_.key);
-  after_key_.assign(entry_.key).push_back('\0');
-  const SequenceNumber sequence = entry_.sequence;
+  place_key_.assign(at_->key);
+  after_key_.assign(at_->key).push_back('\0');
+  const SequenceNumber sequence = at_->sequence;
   for (uint32_t i = 0; i < children_.size(); ++i) {
     if (i == front) continue;
     // Among equals the child that stands earlier comes first, in either direction: forward, a later
@@ -134,17 +164,17 @@ void MergingIterator::SeekOthers(uint32_t front) {
     // the child between its entries before the place and after it, with the equal on the right
     // side.
     if (i > front) {
-      Place(*children_[i], place_key_, sequence);
+      Put(*children_[i], place_key_, sequence);
     } else if (sequence > 0) {
-      Place(*children_[i], place_key_, sequence - 1);
+      Put(*children_[i], place_key_, sequence - 1);
     } else {
-      Place(*children_[i], after_key_, kSequenceMax);
+      Put(*children_[i], after_key_, kSequenceMax);
     }
   }
 }
 
-void MergingIterator::Place(sstable::EntryIterator& child, std::string_view key,
-                            SequenceNumber sequence) {
+void MergingIterator::Put(sstable::EntryIterator& child, std::string_view key,
+                          SequenceNumber sequence) {
   if (direction_ == Direction::kForward) {
     child.Seek(key, sequence);
   } else {
@@ -152,37 +182,39 @@ void MergingIterator::Place(sstable::EntryIterator& child, std::string_view key,
   }
 }
 
-void MergingIterator::Next() {
+void MergingIterator::NextWindow() {
   assert(state_ == State::kEntry);
-  const uint32_t front = heap_.front();
+  const Place front = sorted_.front();
+  front.child->MoveTo(at_);
   if (direction_ == Direction::kForward) {
-    children_[front]->Next();
+    front.child->Next();
     Replace();
     return;
   }
   direction_ = Direction::kForward;
-  SeekOthers(front);
-  children_[front]->Next();
+  SeekOthers(front.index);
+  front.child->Next();
   Rebuild();
 }
 
-void MergingIterator::Prev() {
+void MergingIterator::PrevWindow() {
   assert(state_ == State::kEntry);
-  const uint32_t front = heap_.front();
+  const Place front = sorted_.front();
+  front.child->MoveTo(at_);
   if (direction_ == Direction::kBackward) {
-    children_[front]->Prev();
+    front.child->Prev();
     Replace();
     return;
   }
   direction_ = Direction::kBackward;
-  SeekOthers(front);
-  children_[front]->Prev();
+  SeekOthers(front.index);
+  front.child->Prev();
   Rebuild();
 }
 
 void MergingIterator::CollectFetches(std::vector<sstable::BlockFetch*>& fetches) {
   if (replacing_) {
-    children_[heap_.front()]->CollectFetches(fetches);
+    sorted_.front().child->CollectFetches(fetches);
     return;
   }
   for (const auto& child : children_) {
@@ -193,7 +225,7 @@ void MergingIterator::CollectFetches(std::vector<sstable::BlockFetch*>& fetches)
 void MergingIterator::Resume() {
   assert(state_ == State::kWaiting);
   if (replacing_) {
-    children_[heap_.front()]->Resume();
+    sorted_.front().child->Resume();
     replacing_ = false;
     Replace();
     return;

@@ -11,15 +11,9 @@ Snapshot::~Snapshot() { db_->Release(*this); }
 
 // ---- Iterator
 
-Iterator::Iterator(std::unique_ptr<IteratorImpl> impl) : impl_(std::move(impl)) {}
+Iterator::Iterator(std::unique_ptr<IteratorImpl> impl)
+    : impl_(std::move(impl)), entries_(impl_.get()) {}
 Iterator::~Iterator() = default;
-
-bool Iterator::Valid() const { return impl_->state() == sstable::EntryIterator::State::kEntry; }
-Status Iterator::status() const { return impl_->status(); }
-std::string_view Iterator::key() const { return impl_->entry().key; }
-std::string_view Iterator::value() const { return impl_->entry().value; }
-
-SequenceNumber Iterator::sequence() const { return impl_->entry().sequence; }
 
 void Iterator::Settle() {
   if (impl_->state() == sstable::EntryIterator::State::kWaiting) sstable::SettleNow(*impl_);
@@ -39,14 +33,6 @@ void Iterator::Seek(std::string_view key) {
 }
 void Iterator::SeekForPrev(std::string_view key) {
   impl_->SeekBefore(std::string(key) + '\0', kSequenceMax);
-  Settle();
-}
-void Iterator::Next() {
-  impl_->Next();
-  Settle();
-}
-void Iterator::Prev() {
-  impl_->Prev();
   Settle();
 }
 
@@ -78,6 +64,7 @@ io::Task<void> Iterator::PrevAsync() {
     co_await sstable::Settle(*impl_);
   }
 }
+io::Task<void> Iterator::SettleAsync() { return sstable::Settle(*impl_); }
 
 // ---- Db
 

@@ -32,6 +32,7 @@
 #include "engine/stats.h"
 #include "engine/write_batch.h"
 #include "io/io.h"
+#include "sstable/entry_iterator.h"
 
 namespace varve::engine {
 
@@ -71,23 +72,30 @@ class Iterator {
   ~Iterator();
 
   // Whether the iterator stands on an entry. If not: it is past an end, or status() is an error.
-  bool Valid() const;
-  Status status() const;
+  bool Valid() const { return entries_->state() == sstable::EntryIterator::State::kEntry; }
+  Status status() const { return entries_->status(); }
   // Only if Valid. Views hold until the next movement.
-  std::string_view key() const;
-  std::string_view value() const;
+  std::string_view key() const { return entries_->entry().key; }
+  std::string_view value() const { return entries_->entry().value; }
   // Of the batch that wrote the entry.
-  SequenceNumber sequence() const;
+  SequenceNumber sequence() const { return entries_->entry().sequence; }
 
   void SeekToFirst();
   void SeekToLast();
   void Seek(std::string_view key);         // first key >= `key`
   void SeekForPrev(std::string_view key);  // last key <= `key`
-  void Next();                             // only if Valid
-  void Prev();                             // only if Valid
+  void Next() {                            // only if Valid
+    entries_->Next();
+    if (entries_->state() == sstable::EntryIterator::State::kWaiting) Settle();
+  }
+  void Prev() {  // only if Valid
+    entries_->Prev();
+    if (entries_->state() == sstable::EntryIterator::State::kWaiting) Settle();
+  }
 
   // The same for coroutines. Ready at once, without suspending, when all that is needed is in
-  // memory.
+  // memory. Where a call for every entry counts: move with StartNext or StartPrev, and await
+  // SettleAsync only if they return false.
   io::Task<void> SeekToFirstAsync();
   io::Task<void> SeekToLastAsync();
   io::Task<void> SeekAsync(std::string_view key);
@@ -95,10 +103,23 @@ class Iterator {
   io::Task<void> NextAsync();
   io::Task<void> PrevAsync();
 
+  // Like Next and Prev, but false if the movement waits for blocks. Then SettleAsync completes it,
+  // before anything else is called.
+  bool StartNext() {
+    entries_->Next();
+    return entries_->state() != sstable::EntryIterator::State::kWaiting;
+  }
+  bool StartPrev() {
+    entries_->Prev();
+    return entries_->state() != sstable::EntryIterator::State::kWaiting;
+  }
+  io::Task<void> SettleAsync();
+
  private:
   void Settle();
 
   std::unique_ptr<IteratorImpl> impl_;
+  sstable::EntryIterator* const entries_;  // the same
 };
 
 // What Partitions() tells of each partition.

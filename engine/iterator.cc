@@ -44,9 +44,11 @@ std::unique_ptr<sstable::EntryIterator> IteratorImpl::TableIterator(const LevelT
 }
 
 void IteratorImpl::EnterPartition(std::string_view key, Direction direction) {
+  auto [partition, view] = direction == Direction::kForward ? db_.ViewOf(key) : db_.ViewBefore(key);
+  if (merge_ != nullptr && partition == partition_ && view == view_) return;
   merge_.reset();
-  std::tie(partition_, view_) =
-      direction == Direction::kForward ? db_.ViewOf(key) : db_.ViewBefore(key);
+  partition_ = std::move(partition);
+  view_ = std::move(view);
   MergingIterator::Children children;
   const auto add_memtable = [&](const std::shared_ptr<PartitionMemtable>& memtable) {
     std::unique_ptr<sstable::EntryIterator> child =
@@ -117,32 +119,37 @@ void IteratorImpl::SeekBefore(std::string_view key, SequenceNumber sequence) {
   Continue();
 }
 
-void IteratorImpl::Next() {
+void IteratorImpl::NextWindow() {
   value_get_.reset();
   if (direction_ == Direction::kForward) {
+    key_.assign(at_->key);
+    has_key_ = true;
+    if (at_ != &shown_) merge_->MoveTo(at_);
     merge_->Next();
-    Continue();
-    return;
+  } else {
+    // The next key is behind all versions of this one.
+    const std::string last(at_->key);  // which may be key_ itself
+    key_ = last;
+    has_key_ = true;
+    direction_ = Direction::kForward;
+    merge_->Seek(key_, 0);
   }
-  // The merge stands before key_. The next key is behind all versions of it.
-  const std::string last = key_;
-  direction_ = Direction::kForward;
-  EnterPartition(last, direction_);
-  has_key_ = true;
-  key_ = last;
-  merge_->Seek(last, 0);
   Continue();
 }
 
-void IteratorImpl::Prev() {
+void IteratorImpl::PrevWindow() {
   value_get_.reset();
-  if (direction_ == Direction::kForward) {
-    const std::string current = key_;
-    SeekBefore(current, kSequenceMax);
-    return;
-  }
   has_key_ = false;
   candidate_ = Found::kNothing;
+  if (direction_ == Direction::kForward) {
+    key_.assign(at_->key);
+    direction_ = Direction::kBackward;
+    merge_->SeekBefore(key_, kSequenceMax);
+  } else if (at_ != &shown_) {
+    // Else the merge has gone past it already.
+    merge_->MoveTo(at_);
+    merge_->Prev();
+  }
   Continue();
 }
 
@@ -178,45 +185,54 @@ void IteratorImpl::ContinueForward() {
       case State::kEntry:
         break;
     }
-    const Entry& entry = merge_->entry();
-    if (AtUpper(entry.key)) {
-      End();
-      return;
-    }
-    const bool hidden = entry.sequence > sequence_ || (has_key_ && entry.key == key_);
-    if (!hidden) {
-      key_.assign(entry.key);
-      has_key_ = true;
-      if (entry.kind != EntryKind::kDelete) {
-        Show(entry);
-        return;
-      }
-    }
+    if (ShowForward()) return;
     merge_->Next();
   }
 }
 
-bool IteratorImpl::TakeOlderVersion(const Entry& entry) {
-  if (has_key_ && entry.key != key_) {
-    if (candidate_ == Found::kPut) return true;
-    has_key_ = false;
-  }
-  if (!has_key_) {
-    key_.assign(entry.key);
+bool IteratorImpl::ShowForward() {
+  const Entry* at = merge_->at();
+  const Entry* const end = merge_->window_end();
+  const bool reaches_upper = AtUpper(end[-1].key);
+  for (; at != end; ++at) {
+    if (reaches_upper && AtUpper(at->key)) {
+      End();
+      return true;
+    }
+    if (!Visible(*at) || (has_key_ && at->key == key_)) continue;
+    if (at->kind == EntryKind::kPut) break;
+    if (at->kind == EntryKind::kPutReference) {
+      merge_->MoveTo(at);
+      Show(*at);
+      return true;
+    }
+    key_.assign(at->key);
     has_key_ = true;
-    candidate_ = Found::kNothing;
   }
-  // Walking backward, a key's versions come oldest first: the last visible one counts.
-  if (entry.sequence <= sequence_) {
-    candidate_ = entry.kind == EntryKind::kDelete ? Found::kTombstone : Found::kPut;
-    candidate_value_.assign(entry.value);
-    candidate_entry_ = entry;
+  if (at == end) {
+    merge_->MoveTo(end - 1);
+    return false;
   }
-  return false;
+  const Entry* past = at + 1;
+  while (past != end && Visible(*past) && past->kind == EntryKind::kPut &&
+         past->key != past[-1].key && !(reaches_upper && AtUpper(past->key))) {
+    ++past;
+  }
+  ShowWindow(at, at, past);
+  return true;
+}
+
+void IteratorImpl::TakeCandidate(const Entry& entry) {
+  key_.assign(entry.key);
+  has_key_ = true;
+  candidate_ = entry.kind == EntryKind::kDelete ? Found::kTombstone : Found::kPut;
+  candidate_value_.assign(entry.value);
+  candidate_entry_ = entry;
 }
 
 bool IteratorImpl::ShowCandidate() {
   if (!has_key_ || candidate_ != Found::kPut) return false;
+  candidate_entry_.key = key_;
   candidate_entry_.value = candidate_value_;
   Show(candidate_entry_);
   return true;
@@ -246,17 +262,45 @@ void IteratorImpl::ContinueBackward() {
       case State::kEntry:
         break;
     }
-    const Entry& entry = merge_->entry();
-    if (BelowLower(entry.key)) {
-      if (!ShowCandidate()) End();
-      return;
-    }
-    if (TakeOlderVersion(entry)) {
-      ShowCandidate();
-      return;
-    }
+    if (ShowBackward()) return;
     merge_->Prev();
   }
+}
+
+bool IteratorImpl::ShowBackward() {
+  const Entry* at = merge_->at();
+  const Entry* const begin = merge_->window_begin();
+  const bool reaches_lower = BelowLower(begin->key);
+  for (;; --at) {
+    if (has_key_ && at->key != key_) {
+      if (candidate_ == Found::kPut) {
+        merge_->MoveTo(at);
+        return ShowCandidate();
+      }
+      has_key_ = false;
+    }
+    if (reaches_lower && BelowLower(at->key)) {
+      if (!ShowCandidate()) End();
+      return true;
+    }
+    // Walking backward, a key's versions come oldest first: the last visible one counts. What
+    // stands at the window's beginning has to wait for what comes before it.
+    if (Visible(*at)) {
+      if (!has_key_ && at != begin && Shows(at[-1], *at)) break;
+      TakeCandidate(*at);
+    }
+    if (at == begin) {
+      merge_->MoveTo(begin);
+      return false;
+    }
+  }
+  const Entry* first = at;
+  while (first - 1 > begin && Shows(first[-2], first[-1]) && first[-1].key != first->key &&
+         !(reaches_lower && BelowLower(first[-1].key))) {
+    --first;
+  }
+  ShowWindow(first, at, at + 1);
+  return true;
 }
 
 // ---- Values
@@ -272,10 +316,10 @@ const ValueFileHandle* IteratorImpl::FindValueFile(uint64_t number) const {
 
 void IteratorImpl::Show(const Entry& entry) {
   const std::string_view value = entry.value;
-  entry_ = {.key = key_, .sequence = entry.sequence, .kind = EntryKind::kPut, .value = value};
-  state_ = State::kEntry;
+  shown_ = {.key = entry.key, .sequence = entry.sequence, .kind = EntryKind::kPut, .value = value};
+  ShowEntry(shown_);
   if (entry.kind != EntryKind::kPutReference) return;
-  entry_.value = {};
+  shown_.value = {};
   if (options_.keys_only) return;
   sstable::ValueReference reference;
   const ValueFileHandle* file = nullptr;
@@ -294,7 +338,7 @@ void IteratorImpl::Show(const Entry& entry) {
 void IteratorImpl::StepValue() {
   switch (value_get_->Step()) {
     case sstable::ValueGet::State::kFound:
-      entry_.value = value_get_->value();
+      shown_.value = value_get_->value();
       state_ = State::kEntry;
       break;
     case sstable::ValueGet::State::kFailed:

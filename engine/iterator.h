@@ -24,6 +24,9 @@ class DbImpl;
 
 // The sequence numbers of Seek and SeekBefore are ignored: Seek goes to the first key at or after
 // `key`, SeekBefore to the last key before it. entry() is a put with the value itself.
+//
+// Its windows are the parts of the merge's windows in which every entry is to be shown: visible,
+// the newest such version of its key, a put with its value beside it, and within the bounds.
 class IteratorImpl final : public sstable::EntryIterator {
  public:
   IteratorImpl(DbImpl& db, IteratorOptions options);
@@ -33,19 +36,21 @@ class IteratorImpl final : public sstable::EntryIterator {
   void SeekToLast() override;
   void Seek(std::string_view key, SequenceNumber sequence) override;
   void SeekBefore(std::string_view key, SequenceNumber sequence) override;
-  void Next() override;
-  void Prev() override;
   void CollectFetches(std::vector<sstable::BlockFetch*>& fetches) override;
   void Resume() override;
 
   io::Io& io();
+
+ protected:
+  void NextWindow() override;
+  void PrevWindow() override;
 
  private:
   enum class Direction : uint8_t { kForward, kBackward };
   enum class Found : uint8_t { kNothing, kPut, kTombstone };
 
   // Makes the iterators of the partition that holds `key` (forward), or keys before it (backward;
-  // an empty key is the end of the key space).
+  // an empty key is the end of the key space), unless they are those that are there.
   void EnterPartition(std::string_view key, Direction direction);
   std::unique_ptr<sstable::EntryIterator> TableIterator(const LevelTable& table) const;
   void Fail(Status status);
@@ -55,10 +60,21 @@ class IteratorImpl final : public sstable::EntryIterator {
   void Continue();
   void ContinueForward();
   void ContinueBackward();
-  // One version, walking backward; true when the key before has been settled.
-  bool TakeOlderVersion(const Entry& entry);
+  // Look for something to show in the merge's window, from where it stands on in the current
+  // direction. True if that is settled; false: the merge stands on the last entry of the window
+  // that was looked at, and has to leave it.
+  bool ShowForward();
+  bool ShowBackward();
+  bool Visible(const Entry& entry) const { return entry.sequence <= sequence_; }
+  // Whether the entry, with `before` in front of it, is what its key shows; puts only.
+  bool Shows(const Entry& before, const Entry& entry) const {
+    return Visible(entry) && entry.kind == EntryKind::kPut &&
+           (!Visible(before) || before.key != entry.key);
+  }
+  // Makes the entry, which is visible, what is known of its key.
+  void TakeCandidate(const Entry& entry);
   bool ShowCandidate();
-  // Shows the entry, or begins to wait for its value.
+  // Shows the put alone, or begins to wait for its value.
   void Show(const Entry& entry);
   void StepValue();
   const ValueFileHandle* FindValueFile(uint64_t number) const;
@@ -79,13 +95,15 @@ class IteratorImpl final : public sstable::EntryIterator {
   std::unique_ptr<sstable::EntryIterator> merge_;
 
   Direction direction_ = Direction::kForward;
-  // Forward: versions of this key are passed over. Backward: the key whose versions are looked at.
+  // Forward: versions of this key are passed over. Backward: the key of the candidate.
   std::string key_;
   bool has_key_ = false;
-  // Backward: the newest visible version of key_ seen so far.
+  // Backward: the newest visible version of key_ seen so far, when the merge has gone past it.
   Found candidate_ = Found::kNothing;
   Entry candidate_entry_;  // its value in candidate_value_
   std::string candidate_value_;
+  // What is shown if it is not a window of the merge.
+  Entry shown_;
   // The value of entry() while it has to be read from a value file.
   std::optional<sstable::ValueGet> value_get_;
 };

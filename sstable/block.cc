@@ -144,71 +144,139 @@ void BlockCursor::Malformed() {
   malformed_ = true;
 }
 
-void BlockCursor::Read() {
-  current_ = next_;
-  DecodedEntry entry;
-  next_ = DecodeEntry(parts_, current_, &entry);
-  if (next_ == nullptr || entry.shared > key_bytes_ ||
-      !parts_.HoldsValue(next_value_, entry.value_bytes)) {
-    return Malformed();
-  }
-  key_bytes_ = size_t{entry.shared} + entry.unshared;
-  if (key_.size() < key_bytes_) key_.resize(2 * key_bytes_);
-  std::memcpy(key_.data() + entry.shared, entry.suffix, entry.unshared);
-  entry_.key = {key_.data(), key_bytes_};
-  entry_.sequence = parts_.SequenceAt(entry.sequence);
-  entry_.kind = entry.kind;
-  entry_.value = {next_value_, entry.value_bytes};
-  next_value_ += entry.value_bytes;
-  valid_ = true;
+void BlockCursor::GrowKeys(size_t bytes) {
+  auto grown = std::make_unique<char[]>(2 * bytes + kKeySlack);
+  std::memcpy(grown.get(), keys_, keys_used_);
+  large_keys_ = std::move(grown);
+  keys_ = large_keys_.get();
+  keys_capacity_ = 2 * bytes;
 }
 
-void BlockCursor::ReadRestart(uint32_t i) {
+BlockCursor::Decoded BlockCursor::DecodeOne() {
+  DecodedEntry decoded;
+  const char* const past = DecodeEntry(parts_, next_, &decoded);
+  if (past == nullptr || decoded.shared > last_key_bytes_ ||
+      !parts_.HoldsValue(next_value_, decoded.value_bytes)) {
+    return Decoded::kMalformed;
+  }
+  const size_t key_bytes = size_t{decoded.shared} + decoded.unshared;
+  if (keys_used_ + key_bytes > keys_capacity_) {
+    // Keys of the batch must stay where they are.
+    if (count_ > 0) return Decoded::kNoRoom;
+    GrowKeys(keys_used_ + key_bytes);
+  }
+  char* const key = keys_ + keys_used_;
+  const char* const last = keys_ + last_key_;
+  if (decoded.shared <= 16) {
+    // The two may overlap.
+    const uint64_t low = LoadU64(last);
+    const uint64_t high = LoadU64(last + 8);
+    StoreFixed(key, low);
+    StoreFixed(key + 8, high);
+  } else {
+    std::memcpy(key, last, decoded.shared);
+  }
+  if (decoded.unshared <= 16 && parts_.end - decoded.suffix >= 16) {
+    std::memcpy(key + decoded.shared, decoded.suffix, 16);
+  } else {
+    std::memcpy(key + decoded.shared, decoded.suffix, decoded.unshared);
+  }
+  Entry& entry = batch_[count_++];
+  entry.key = {key, key_bytes};
+  entry.sequence = parts_.SequenceAt(decoded.sequence);
+  entry.kind = decoded.kind;
+  entry.value = {next_value_, decoded.value_bytes};
+  last_key_ = keys_used_;
+  last_key_bytes_ = key_bytes;
+  keys_used_ += key_bytes;
+  next_ = past;
+  next_value_ += decoded.value_bytes;
+  return Decoded::kEntry;
+}
+
+bool BlockCursor::Decode(const char* limit) {
+  count_ = 0;
+  at_ = 0;
+  begin_ = next_;
+  // Only the last key is needed any more.
+  std::memmove(keys_, keys_ + last_key_, last_key_bytes_);
+  last_key_ = 0;
+  keys_used_ = last_key_bytes_;
+  while (count_ < kBatchMax && next_ < limit) {
+    // What comes before a malformed entry is shown.
+    if (DecodeOne() != Decoded::kEntry) break;
+  }
+  valid_ = count_ > 0;
+  malformed_ = count_ == 0;
+  return valid_;
+}
+
+void BlockCursor::DecodeUpTo(const char* limit) {
+  while (Decode(limit) && next_ < limit) {
+  }
+  // A block whose entries do not end where another begins is no block.
+  if (valid_ && next_ != limit) return Malformed();
+  if (valid_) at_ = count_ - 1;
+}
+
+bool BlockCursor::GoToRestart(uint32_t i) {
   restart_ = i;
   next_ = parts_.restart_entry(i);
   next_value_ = parts_.restart_value(i);
-  key_bytes_ = 0;
-  if (next_ >= parts_.values) return Malformed();
-  Read();
+  last_key_ = last_key_bytes_ = keys_used_ = 0;
+  if (next_ < parts_.values) return true;
+  Malformed();
+  return false;
 }
 
-void BlockCursor::Next() {
+void BlockCursor::FollowRestarts() {
+  while (restart_ + 1 < parts_.restart_count && next_ >= parts_.restart_entry(restart_ + 1)) {
+    ++restart_;
+  }
+}
+
+void BlockCursor::NextBatch() {
   if (next_ >= parts_.values) {
     valid_ = false;
     return;
   }
-  if (restart_ + 1 < parts_.restart_count && next_ >= parts_.restart_entry(restart_ + 1)) {
-    ++restart_;
-  }
-  Read();
+  FollowRestarts();
+  Decode(parts_.values);
 }
 
-void BlockCursor::SeekToFirst() { ReadRestart(0); }
+void BlockCursor::SeekToFirst() {
+  if (GoToRestart(0)) Decode(parts_.values);
+}
 
 void BlockCursor::SeekToLast() {
-  ReadRestart(parts_.restart_count - 1);
-  while (valid_ && next_ < parts_.values) Read();
+  if (GoToRestart(parts_.restart_count - 1)) DecodeUpTo(parts_.values);
 }
 
 void BlockCursor::Seek(std::string_view key, SequenceNumber sequence) {
-  uint32_t restart = 0;
-  SeekToFirst();
-  if (!valid_) return;
+  DecodedEntry first;
+  if (DecodeEntry(parts_, parts_.entries, &first) == nullptr || first.shared != 0 ||
+      first.unshared < parts_.common) {
+    return Malformed();
+  }
   // The heads speak only of keys that begin like all keys here.
-  const std::string_view common = entry_.key.substr(0, parts_.common);
+  const std::string_view common(first.suffix, parts_.common);
   const int order = key.substr(0, common.size()).compare(common);
-  if (order < 0) return;
+  if (order < 0) return SeekToFirst();
   if (order > 0) {
     valid_ = false;
     return;
   }
+  uint32_t restart = 0;
   if (!FindRestart(parts_, key, sequence, &restart)) return Malformed();
-  if (restart != 0) ReadRestart(restart);
-  while (valid_ && CompareEntries(entry_.key, entry_.sequence, key, sequence) < 0) Next();
+  if (!GoToRestart(restart)) return;
+  const bool last = restart + 1 == parts_.restart_count;
+  const char* const limit = last ? parts_.values : parts_.restart_entry(restart + 1);
+  if (!Decode(limit)) return;
+  while (valid_ && CompareEntries(entry().key, entry().sequence, key, sequence) < 0) Next();
 }
 
-void BlockCursor::Prev() {
-  const char* const target = current_;
+void BlockCursor::PrevBatch() {
+  const char* const target = begin_;
   if (target == parts_.entries) {
     valid_ = false;
     return;
@@ -216,10 +284,7 @@ void BlockCursor::Prev() {
   // The entry before lies in this restart interval or, if this is its first entry, in the one
   // before.
   const bool first = target == parts_.restart_entry(restart_) && restart_ > 0;
-  ReadRestart(first ? restart_ - 1 : restart_);
-  while (valid_ && next_ < target) Read();
-  // A block whose entries do not end where another begins is no block.
-  if (valid_ && next_ != target) Malformed();
+  if (GoToRestart(first ? restart_ - 1 : restart_)) DecodeUpTo(target);
 }
 
 }  // namespace varve::sstable

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
-#include <vector>
 
 #include "base/coding.h"
 #include "base/entry.h"
@@ -103,40 +103,86 @@ BlockSearch FindInBlock(std::string_view block, std::string_view key, SequenceNu
 
 // A position in a block. The block must stay where it is. Malformed entries end the movement, with
 // malformed() true.
+//
+// Entries are decoded in batches, forward from where the last batch ended or else from a restart,
+// so that a step in either direction costs about the same: backward, a restart interval is decoded
+// once, not once an entry.
 class BlockCursor {
  public:
+  BlockCursor() = default;
+  BlockCursor(const BlockCursor&) = delete;
+  BlockCursor& operator=(const BlockCursor&) = delete;
+
   // Returns false if the block is malformed. The cursor is not valid before a movement.
   bool Reset(std::string_view block);
 
   bool valid() const { return valid_; }
   bool malformed() const { return malformed_; }
-  // The key is the cursor's own and changes with the next movement.
-  const Entry& entry() const { return entry_; }
+  // The key may be the cursor's own; it holds until a movement leaves the batch.
+  const Entry& entry() const { return batch_[at_]; }
+  // The entries around entry() that are decoded: consecutive ones, and at least that one.
+  const Entry* batch_begin() const { return batch_; }
+  const Entry* batch_end() const { return batch_ + count_; }
 
   void SeekToFirst();
   void SeekToLast();
   // The first entry at or after (key, sequence).
   void Seek(std::string_view key, SequenceNumber sequence);
-  void Next();
-  void Prev();
+  void Next() {
+    if (++at_ == count_) NextBatch();
+  }
+  void Prev() {
+    if (at_ == 0) {
+      PrevBatch();
+    } else {
+      --at_;
+    }
+  }
+  // To the first entry behind the batch, and the last one before it.
+  void NextBatch();
+  void PrevBatch();
 
  private:
-  // Goes to restart `i` and reads its entry.
-  void ReadRestart(uint32_t i);
-  // Reads the entry at next_.
-  void Read();
+  static constexpr uint32_t kBatchMax = 16;
+  static constexpr size_t kKeyBytesInline = 512;
+  // Room behind the last key, so that short ones can be copied as 16 bytes.
+  static constexpr size_t kKeySlack = 16;
+
+  // Makes restart `i` the place where the next batch begins.
+  bool GoToRestart(uint32_t i);
+  // Decodes a batch from next_ on, as far as `limit` at most: the entries that fit. False, and
+  // malformed, if there is none.
+  bool Decode(const char* limit);
+  // Decodes all up to `limit`, where an entry begins or the entries end; the batch holds the last.
+  void DecodeUpTo(const char* limit);
+  // Decodes the entry at next_ into batch_[count_].
+  enum class Decoded : uint8_t { kEntry, kNoRoom, kMalformed };
+  Decoded DecodeOne();
+  void GrowKeys(size_t bytes);
+  // Brings restart_ up to next_, which has moved forward.
+  void FollowRestarts();
   void Malformed();
 
   BlockParts parts_;
-  const char* current_ = nullptr;     // the entry that entry_ is of
-  const char* next_ = nullptr;        // the one after
-  const char* next_value_ = nullptr;  // and its value
-  uint32_t restart_ = 0;  // current_ lies at or behind this restart, and before the next
   bool valid_ = false;
   bool malformed_ = false;
-  std::vector<char> key_ = std::vector<char>(64);
-  size_t key_bytes_ = 0;
-  Entry entry_;
+  uint32_t at_ = 0;
+  uint32_t count_ = 0;
+  uint32_t restart_ = 0;         // the batch begins at or behind this restart, and before the next
+  const char* begin_ = nullptr;  // the batch's first entry
+  const char* next_ = nullptr;   // the entry behind the batch
+  const char* next_value_ = nullptr;  // and its value
+
+  // The keys of the batch, one behind the other. The last one, at last_key_, is what the next is
+  // decoded from.
+  char* keys_ = inline_keys_;
+  size_t keys_capacity_ = kKeyBytesInline;
+  size_t keys_used_ = 0;
+  size_t last_key_ = 0;
+  size_t last_key_bytes_ = 0;
+  std::unique_ptr<char[]> large_keys_;
+  Entry batch_[kBatchMax];
+  char inline_keys_[kKeyBytesInline + kKeySlack];
 };
 
 }  // namespace varve::sstable

@@ -31,6 +31,12 @@ class BlockFetch {
 };
 
 // Not thread-safe. Starts at the end.
+//
+// Inside, an iterator shows a window: some entries that follow each other and lie side by side in
+// memory, the current one among them. A movement within the window is an increment, without a
+// virtual call and without a copy; only one that leaves it asks the implementation. An iterator
+// that stands on others shows their windows, or parts of them, so that through any number of layers
+// a step costs the same (see MoveTo).
 class EntryIterator {
  public:
   enum class State : uint8_t {
@@ -45,8 +51,8 @@ class EntryIterator {
   State state() const { return state_; }
   // OK unless kFailed.
   const Status& status() const { return status_; }
-  // In kEntry only. Views are valid until the next movement.
-  const Entry& entry() const { return entry_; }
+  // In kEntry only. Views are valid until the next movement that leaves the window.
+  const Entry& entry() const { return *at_; }
   // In kEntry only: whether the entry was found in the block cache. A compaction keeps cached what
   // was (TableBuilder::KeepCached).
   virtual bool from_cache() const { return false; }
@@ -59,17 +65,54 @@ class EntryIterator {
   virtual void Seek(std::string_view key, SequenceNumber sequence) = 0;
   virtual void SeekBefore(std::string_view key, SequenceNumber sequence) = 0;
   // In kEntry only.
-  virtual void Next() = 0;
-  virtual void Prev() = 0;
+  void Next() {
+    if (at_ + 1 != window_end_) {
+      ++at_;
+    } else {
+      NextWindow();
+    }
+  }
+  void Prev() {
+    if (at_ != window_begin_) {
+      --at_;
+    } else {
+      PrevWindow();
+    }
+  }
 
   // In kWaiting only: appends what must be run before Resume, all of which may run side by side.
   virtual void CollectFetches(std::vector<BlockFetch*>& fetches) {}
   // Continues the movement after every collected fetch has run. May end in kWaiting again.
   virtual void Resume() {}
 
+  // ---- For iterators that stand on this one. In kEntry only.
+
+  // The window: entries at [window_begin, window_end), in entry order, with no other entry of this
+  // iterator between them. Valid until a movement leaves it.
+  const Entry* at() const { return at_; }
+  const Entry* window_begin() const { return window_begin_; }
+  const Entry* window_end() const { return window_end_; }
+  // Makes `at`, which lies in the window, the current entry.
+  void MoveTo(const Entry* at) { at_ = at; }
+
  protected:
+  // Next from the last entry of the window, Prev from the first.
+  virtual void NextWindow() = 0;
+  virtual void PrevWindow() = 0;
+
+  // Shows the entries at [begin, end), and stands on `at`.
+  void ShowWindow(const Entry* begin, const Entry* at, const Entry* end) {
+    state_ = State::kEntry;
+    at_ = at;
+    window_begin_ = begin;
+    window_end_ = end;
+  }
+  void ShowEntry(const Entry& entry) { ShowWindow(&entry, &entry, &entry + 1); }
+
   State state_ = State::kEnd;
-  Entry entry_;
+  const Entry* at_ = nullptr;
+  const Entry* window_begin_ = nullptr;
+  const Entry* window_end_ = nullptr;
   Status status_;
 };
 

@@ -66,8 +66,7 @@ void TableIterator::Proceed() {
     }
     if (!cursor_.Reset(source_.bytes())) return FailMalformed();
     if (MoveInBlock()) {
-      entry_ = cursor_.entry();
-      return Stop(State::kEntry);
+      return ShowBatch();
     }
     if (cursor_.malformed()) return FailMalformed();
     // The entry that is sought, if any, is the neighbour's nearest.
@@ -107,12 +106,9 @@ bool TableIterator::MoveInBlock() {
   return cursor_.valid();
 }
 
-void TableIterator::Next() {
-  cursor_.Next();
-  if (cursor_.valid()) {
-    entry_ = cursor_.entry();
-    return;
-  }
+void TableIterator::NextWindow() {
+  cursor_.NextBatch();
+  if (cursor_.valid()) return ShowBatch();
   if (cursor_.malformed()) return FailMalformed();
   if (block_ + 1 == source_.loaded().index.blocks()) return Stop(State::kEnd);
   ++block_;
@@ -120,12 +116,9 @@ void TableIterator::Next() {
   Proceed();
 }
 
-void TableIterator::Prev() {
-  cursor_.Prev();
-  if (cursor_.valid()) {
-    entry_ = cursor_.entry();
-    return;
-  }
+void TableIterator::PrevWindow() {
+  cursor_.PrevBatch();
+  if (cursor_.valid()) return ShowBatch();
   if (cursor_.malformed()) return FailMalformed();
   if (block_ == 0) return Stop(State::kEnd);
   --block_;

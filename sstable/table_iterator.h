@@ -26,12 +26,14 @@ class TableIterator final : public EntryIterator {
   void SeekBefore(std::string_view key, SequenceNumber sequence) override {
     Begin(Motion::kSeekBefore, key, sequence);
   }
-  void Next() override;
-  void Prev() override;
   bool from_cache() const override { return source_.from_cache(); }
 
   void CollectFetches(std::vector<BlockFetch*>& fetches) override { fetches.push_back(&source_); }
   void Resume() override;
+
+ protected:
+  void NextWindow() override;
+  void PrevWindow() override;
 
  private:
   // Where to go in the block that is entered next.
@@ -45,6 +47,7 @@ class TableIterator final : public EntryIterator {
   // Moves in the block; false if it holds no entry to stop at.
   bool MoveInBlock();
   void Stop(State state) { state_ = state; }
+  void ShowBatch() { ShowWindow(cursor_.batch_begin(), &cursor_.entry(), cursor_.batch_end()); }
   void Fail(Status status);
   void FailMalformed();
 

@@ -1,5 +1,5 @@
-// FakeIterator: an EntryIterator over a vector that waits where its seed says so, for as many
-// rounds as its seed says, and fails on request.
+// FakeIterator: an EntryIterator over a vector that shows windows as large as its seed says, waits
+// where its seed says so, for as many rounds as its seed says, and fails on request.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ class FakeIterator final : public sstable::EntryIterator {
   FakeIterator(std::vector<OwnedEntry> entries, uint64_t seed, uint64_t wait_one_in)
       : entries_(std::move(entries)), random_(seed), wait_one_in_(wait_one_in) {}
 
-  // The movement after `movements` more fails.
+  // The movement after `movements` more fails. From here on windows hold one entry each.
   void FailAfter(uint64_t movements) { fail_after_ = movements + 1; }
 
   void SeekToFirst() override { MoveTo(0); }
@@ -52,14 +52,6 @@ class FakeIterator final : public sstable::EntryIterator {
   }
   void SeekBefore(std::string_view key, SequenceNumber sequence) override {
     MoveTo(LowerBound(key, sequence) - 1);
-  }
-  void Next() override {
-    ASSERT_EQ(state_, State::kEntry);
-    MoveTo(position_ + 1);
-  }
-  void Prev() override {
-    ASSERT_EQ(state_, State::kEntry);
-    MoveTo(position_ - 1);
   }
   void CollectFetches(std::vector<sstable::BlockFetch*>& fetches) override {
     ASSERT_EQ(state_, State::kWaiting);
@@ -72,7 +64,21 @@ class FakeIterator final : public sstable::EntryIterator {
     Arrive();
   }
 
+ protected:
+  void NextWindow() override {
+    ASSERT_EQ(state_, State::kEntry);
+    ASSERT_EQ(at_, &views_.back());
+    MoveTo(first_ + views_.size());
+  }
+  void PrevWindow() override {
+    ASSERT_EQ(state_, State::kEntry);
+    ASSERT_EQ(at_, &views_.front());
+    MoveTo(first_ - 1);
+  }
+
  private:
+  static constexpr uint64_t kWindowSideMax = 4;
+
   struct Fetch final : sstable::BlockFetch {
     io::Task<void> Run() override {
       done = true;
@@ -93,9 +99,9 @@ class FakeIterator final : public sstable::EntryIterator {
 
   void MoveTo(size_t position) {
     position_ = position;
-    entry_ = Entry();
     // What was shown before must not be looked at any more.
-    shown_ = OwnedEntry();
+    views_ = {};
+    shown_ = {};
     Arrive();
   }
 
@@ -114,9 +120,16 @@ class FakeIterator final : public sstable::EntryIterator {
       state_ = State::kEnd;
       return;
     }
-    state_ = State::kEntry;
-    shown_ = entries_[position_];
-    entry_ = {shown_.key, shown_.sequence, shown_.kind, shown_.value};
+    const uint64_t side_max = fail_after_ > 0 ? 0 : kWindowSideMax;
+    first_ = position_ - std::min<size_t>(position_, random_.Between(0, side_max));
+    const size_t past =
+        std::min<size_t>(entries_.size(), position_ + 1 + random_.Between(0, side_max));
+    shown_.assign(entries_.begin() + static_cast<ptrdiff_t>(first_),
+                  entries_.begin() + static_cast<ptrdiff_t>(past));
+    for (const OwnedEntry& entry : shown_) {
+      views_.push_back({entry.key, entry.sequence, entry.kind, entry.value});
+    }
+    ShowWindow(views_.data(), views_.data() + (position_ - first_), views_.data() + views_.size());
   }
 
   const std::vector<OwnedEntry> entries_;
@@ -124,7 +137,9 @@ class FakeIterator final : public sstable::EntryIterator {
   const uint64_t wait_one_in_;
   uint64_t fail_after_ = 0;
   size_t position_ = 0;
-  OwnedEntry shown_;
+  size_t first_ = 0;  // of the window
+  std::vector<OwnedEntry> shown_;
+  std::vector<Entry> views_;
   Fetch fetch_;
 };
 
