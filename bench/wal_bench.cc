@@ -268,7 +268,7 @@ int main(int argc, char** argv) {
   const std::string log = directory + "/log";
   wal::DurableCommits(*io, log, 1, 5000, 8, false);
   for (const bool threads : {false, true}) {
-    for (const uint32_t in_flight : {1, 4, 8}) {
+    for (const uint32_t in_flight : {1, 2, 4}) {
       wal::DurableCommits(*io, log, 16, 2000, in_flight, threads);
     }
   }

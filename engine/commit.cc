@@ -116,21 +116,27 @@ bool DbImpl::IsDue(const Commit& commit) const {
 
 void DbImpl::ApplyDue() {
   absl::MutexLock apply(&apply_mutex_);
+  // Taken together, so that those who append meanwhile find the commit lock free.
+  absl::InlinedVector<Commit*, 64> due;
   for (;;) {
-    Commit* commit;
     {
       absl::MutexLock lock(&commit_mutex_);
-      if (queue_.empty() || !IsDue(*queue_.front())) return;
-      commit = queue_.front();
-      queue_.pop_front();
-      commit->queued = false;
+      while (!queue_.empty() && IsDue(*queue_.front())) {
+        due.push_back(queue_.front());
+        queue_.front()->queued = false;
+        queue_.pop_front();
+      }
     }
-    // The batch was validated when it was written.
-    const Status applied =
-        ApplyPayload(commit->payload, commit->sequence, commit->lsn, commit->end);
-    (void)applied;
-    visible_.store(commit->sequence, std::memory_order_release);
-    commit->applied.Set();
+    if (due.empty()) return;
+    for (Commit* const commit : due) {
+      // The batch was validated when it was written.
+      const Status applied =
+          ApplyPayload(commit->payload, commit->sequence, commit->lsn, commit->end);
+      (void)applied;
+      visible_.store(commit->sequence, std::memory_order_release);
+      commit->applied.Set();
+    }
+    due.clear();
   }
 }
 

@@ -1,12 +1,15 @@
 #include "io/loop.h"
 
+#include <linux/futex.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 namespace varve::io {
@@ -33,10 +36,11 @@ LoopExecutor::LoopExecutor() : wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) 
 
 LoopExecutor::~LoopExecutor() {
   {
-    // Lets a Post that has woken the loop leave before its mutex goes.
+    // Lets a Post that is done leave before its mutex goes.
     absl::MutexLock lock(&mutex_);
     assert(posted_.empty());
   }
+  while (wakers_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   close(wake_fd_);
 }
 
@@ -52,18 +56,53 @@ void LoopExecutor::Post(std::coroutine_handle<> coroutine) {
     ready_.push_back(coroutine);
     return;
   }
-  // The wake-up is written under the lock: once it is released the loop may run `coroutine` to its
-  // end and this executor may be gone.
-  absl::MutexLock lock(&mutex_);
-  posted_.push_back(coroutine);
-  has_posted_.store(true, std::memory_order_relaxed);
-  if (std::exchange(sleeping_, false)) eventfd_write(wake_fd_, 1);
+  Sleep sleep;
+  {
+    absl::MutexLock lock(&mutex_);
+    posted_.push_back(coroutine);
+    has_posted_.store(true, std::memory_order_relaxed);
+    sleep = TakeSleep();
+  }
+  // After the lock, which the loop takes as soon as it is awake.
+  WakeFrom(sleep);
 }
 
 void LoopExecutor::Stop() {
-  absl::MutexLock lock(&mutex_);
-  stopped_ = true;
-  if (std::exchange(sleeping_, false)) eventfd_write(wake_fd_, 1);
+  Sleep sleep;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+    sleep = TakeSleep();
+  }
+  WakeFrom(sleep);
+}
+
+LoopExecutor::Sleep LoopExecutor::TakeSleep() {
+  const Sleep sleep = std::exchange(sleep_, Sleep::kAwake);
+  if (sleep != Sleep::kAwake) wakers_.fetch_add(1, std::memory_order_relaxed);
+  return sleep;
+}
+
+void LoopExecutor::WakeFrom(Sleep sleep) {
+  if (sleep == Sleep::kAwake) return;
+  if (sleep == Sleep::kInKernel) {
+    eventfd_write(wake_fd_, 1);
+  } else {
+    futex_.store(1, std::memory_order_release);
+    syscall(SYS_futex, &futex_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  }
+  wakers_.fetch_sub(1, std::memory_order_release);
+}
+
+void LoopExecutor::WaitOnFutex(std::optional<uint64_t> timeout_ns) {
+  timespec timeout;
+  if (timeout_ns.has_value()) {
+    timeout = {static_cast<time_t>(*timeout_ns / 1'000'000'000),
+               static_cast<long>(*timeout_ns % 1'000'000'000)};
+  }
+  // Interrupted or woken in vain: the loop looks and comes back.
+  syscall(SYS_futex, &futex_, FUTEX_WAIT_PRIVATE, 0, timeout_ns.has_value() ? &timeout : nullptr,
+          nullptr, 0);
 }
 
 void LoopExecutor::TakePosted() {
@@ -85,14 +124,11 @@ void LoopExecutor::CompleteTimers() {
   }
 }
 
-void LoopExecutor::WaitForSomething() {
-  std::optional<uint64_t> timeout_ns;
-  if (!timers_.empty()) {
-    const uint64_t now_ns = MonotonicNowNs();
-    const uint64_t deadline_ns = timers_.front().deadline_ns;
-    timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-  }
-  FlushAndWait(timeout_ns);
+std::optional<uint64_t> LoopExecutor::TimeUntilTimer() const {
+  if (timers_.empty()) return std::nullopt;
+  const uint64_t now_ns = MonotonicNowNs();
+  const uint64_t deadline_ns = timers_.front().deadline_ns;
+  return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
 template <typename Finished>
@@ -110,16 +146,22 @@ void LoopExecutor::Loop(Finished finished) {
       Flush();
       continue;
     }
+    const Sleep sleep = KernelHasWork() ? Sleep::kInKernel : Sleep::kOnFutex;
     {
       absl::MutexLock lock(&mutex_);
       if (!posted_.empty()) continue;
       mutex_.AssertHeld();
       if (finished()) return;
-      sleeping_ = true;
+      futex_.store(0, std::memory_order_relaxed);
+      sleep_ = sleep;
     }
-    WaitForSomething();
+    if (sleep == Sleep::kInKernel) {
+      FlushAndWait(TimeUntilTimer());
+    } else {
+      WaitOnFutex(TimeUntilTimer());
+    }
     absl::MutexLock lock(&mutex_);
-    sleeping_ = false;
+    sleep_ = Sleep::kAwake;
   }
 }
 

@@ -198,13 +198,13 @@ std::unique_ptr<Worker> SystemIo::StartWorker(const WorkerOptions& options) {
 }
 
 SystemIo::Borrowed SystemIo::Borrow() {
-  const int thread = static_cast<int>(syscall(SYS_gettid));
+  static thread_local const int thread = static_cast<int>(syscall(SYS_gettid));
   absl::MutexLock lock(&pool_mutex_);
   while (pool_.empty() && executors_made_ == kBorrowedExecutorsMax) {
     given_back_.Wait(&pool_mutex_);
   }
   // Preferably the one this thread had before: its caches and the kernel's know it.
-  auto chosen = std::find_if(pool_.rbegin(), pool_.rend(), [thread](const Borrowed& borrowed) {
+  auto chosen = std::find_if(pool_.rbegin(), pool_.rend(), [](const Borrowed& borrowed) {
     return borrowed.last_thread == thread;
   });
   if (chosen == pool_.rend() && !pool_.empty()) chosen = pool_.rbegin();

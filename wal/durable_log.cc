@@ -8,6 +8,8 @@
 //
 // No page is ever written twice in one life of a segment: a failed or torn write can harm nothing
 // that was acknowledged. The price is a page for each group, however small.
+#include <absl/container/inlined_vector.h>
+
 #include <algorithm>
 #include <deque>
 #include <optional>
@@ -59,6 +61,24 @@ class DurableLog final : public LogBase {
     io::Waiter waiter;
   };
 
+  // Unparked under the lock and woken after it: they want it at once, and a wake-up takes longer
+  // than everything else that is done under it.
+  class Woken {
+   public:
+    Woken() = default;
+    Woken(const Woken&) = delete;
+    Woken& operator=(const Woken&) = delete;
+    ~Woken() { Wake(); }
+    void Add(const io::Waiter& waiter) { waiters_.push_back(waiter); }
+    void Wake() {
+      for (const io::Waiter& waiter : waiters_) waiter.Wake();
+      waiters_.clear();
+    }
+
+   private:
+    absl::InlinedVector<io::Waiter, 16> waiters_;
+  };
+
   // What somebody who waits does next.
   enum class Step : uint8_t { kDone, kFailed, kLead, kPrepare, kPark };
 
@@ -99,10 +119,10 @@ class DurableLog final : public LogBase {
   Group* TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   io::Task<void> WriteGroup(Group* group);
   void Complete(Group* group, Status status);
-  void Deliver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CallLeader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Deliver(Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CallLeader(Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Predicate>
-  void Wake(Predicate predicate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Unpark(Predicate predicate, Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Step DurableStep(Lsn lsn) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   Step RoomStep(size_t record_bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -165,7 +185,8 @@ void DurableLog::BeginSegment() {
 }
 
 void DurableLog::WakeAll() {
-  Wake([](const Parked&) { return true; });
+  Woken woken;
+  Unpark([](const Parked&) { return true; }, woken);
 }
 
 // ---- Appending
@@ -311,6 +332,7 @@ io::Task<void> DurableLog::WriteGroup(Group* group) {
 }
 
 void DurableLog::Complete(Group* group, Status status) {
+  Woken woken;
   absl::MutexLock lock(&mutex_);
   --writing_;
   group->done = true;
@@ -324,17 +346,19 @@ void DurableLog::Complete(Group* group, Status status) {
   if (!group->status.ok()) {
     Fail(Unavailable("the log failed: {}", Message(group->status)));
   }
-  Deliver();
-  Wake([&](const Parked& parked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const Step step = StepOf(parked.purpose, parked.lsn);
-    return step != Step::kPark && (parked.purpose != Purpose::kDurable || step != Step::kLead);
-  });
-  CallLeader();
+  Deliver(woken);
+  Unpark(
+      [&](const Parked& parked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        const Step step = StepOf(parked.purpose, parked.lsn);
+        return step != Step::kPark && (parked.purpose != Purpose::kDurable || step != Step::kLead);
+      },
+      woken);
+  CallLeader(woken);
 }
 
 // Acknowledges what has become durable, in order. One at a time: whoever completes a group
 // meanwhile leaves it to the one who is at it.
-void DurableLog::Deliver() {
+void DurableLog::Deliver(Woken& woken) {
   if (delivering_) return;
   delivering_ = true;
   while (true) {
@@ -346,39 +370,42 @@ void DurableLog::Deliver() {
     if (durable == 0) break;
     durable_lsn_.store(durable, std::memory_order_release);
     // The next group may start while this one is being applied.
-    CallLeader();
-    if (options_.on_durable) {
-      mutex_.Unlock();
-      options_.on_durable(durable);
-      mutex_.Lock();
-    }
+    CallLeader(woken);
+    mutex_.Unlock();
+    woken.Wake();
+    if (options_.on_durable) options_.on_durable(durable);
+    mutex_.Lock();
     acknowledged_lsn_ = durable;
-    Wake([&](const Parked& parked) {
-      return parked.purpose == Purpose::kDurable && parked.lsn <= durable;
-    });
+    Unpark(
+        [&](const Parked& parked) {
+          return parked.purpose == Purpose::kDurable && parked.lsn <= durable;
+        },
+        woken);
   }
   delivering_ = false;
 }
 
 // There is room in flight and something to write: wakes one whose record is in it.
-void DurableLog::CallLeader() {
+void DurableLog::CallLeader(Woken& woken) {
   if (!CanLead()) return;
   const Lsn from = FirstPendingLsn();
   bool called = false;
-  Wake([&](const Parked& parked) {
-    const bool chosen = !called && (parked.purpose == Purpose::kRoom ||
-                                    (parked.purpose == Purpose::kDurable && parked.lsn > from));
-    called |= chosen;
-    return chosen;
-  });
+  Unpark(
+      [&](const Parked& parked) {
+        const bool chosen = !called && (parked.purpose == Purpose::kRoom ||
+                                        (parked.purpose == Purpose::kDurable && parked.lsn > from));
+        called |= chosen;
+        return chosen;
+      },
+      woken);
 }
 
 template <typename Predicate>
-void DurableLog::Wake(Predicate predicate) {
+void DurableLog::Unpark(Predicate predicate, Woken& woken) {
   size_t kept = 0;
   for (size_t i = 0; i < parked_.size(); ++i) {
     if (predicate(parked_[i])) {
-      parked_[i].waiter.Wake();
+      woken.Add(parked_[i].waiter);
     } else {
       parked_[kept++] = parked_[i];
     }
@@ -418,13 +445,14 @@ DurableLog::Step DurableLog::StepOf(Purpose purpose, Lsn lsn) const {
 }
 
 DurableLog::Decision DurableLog::Decide(Purpose purpose, Lsn lsn) {
+  Woken woken;
   absl::MutexLock lock(&mutex_);
   Decision decision;
   decision.step = StepOf(purpose, lsn);
   if (decision.step == Step::kLead) {
     decision.group = TakeGroup();
     // There may be more to write, and room for it in flight.
-    CallLeader();
+    CallLeader(woken);
   } else if (decision.step == Step::kPrepare) {
     decision.segment_bytes = PlaceOrRoll(lsn).lack.segment_bytes;
   } else if (decision.step == Step::kFailed) {
