@@ -8,8 +8,9 @@
 namespace varve::wal {
 namespace {
 
-constexpr size_t kZeroBytes = size_t{1} << 20;
-constexpr int kZeroWritesInFlight = 4;
+// Zeros are written one such piece at a time: commits go to the same disk meanwhile, and what
+// stands before them in its queue they wait for.
+constexpr size_t kZeroBytes = size_t{256} << 10;
 
 std::string NumberedPath(const std::string& directory, SegmentNumber number,
                          std::string_view ending) {
@@ -17,15 +18,14 @@ std::string NumberedPath(const std::string& directory, SegmentNumber number,
 }
 
 // Writes zeros to [next, bytes), together with others that share `next`.
-io::Task<void> WriteZeros(io::File& file, const io::BufferRegion& zeros, uint64_t bytes,
-                          uint64_t& next, Status& status) {
-  while (next < bytes && status.ok()) {
-    const uint64_t offset = next;
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(zeros.size(), bytes - offset));
-    next += length;
-    Status written = co_await file.Write(offset, {zeros.data(), length}, nullptr);
-    if (!written.ok() && status.ok()) status = std::move(written);
+io::Task<Status> WriteZeros(io::File& file, uint64_t begin, uint64_t end) {
+  const io::BufferRegion zeros(static_cast<size_t>(std::min<uint64_t>(kZeroBytes, end)));
+  for (uint64_t at = begin; at < end; at += zeros.size()) {
+    const size_t length = static_cast<size_t>(std::min<uint64_t>(zeros.size(), end - at));
+    Status written = co_await file.Write(at, {zeros.data(), length}, nullptr);
+    if (!written.ok()) co_return written;
   }
+  co_return absl::OkStatus();
 }
 
 // Stores to every page of a mapping, so that no append takes the fault.
@@ -200,15 +200,7 @@ io::Task<Status> SegmentFiles::MakeNew(const SegmentHeader& header) {
   auto file = io_.Open(path, {.mode = io::OpenOptions::Mode::kReplace, .direct = direct});
   if (!file.ok()) co_return file.status();
   Status status = (*file)->Preallocate(header.bytes);
-  if (status.ok()) {
-    const io::BufferRegion zeros(static_cast<size_t>(std::min<uint64_t>(kZeroBytes, header.bytes)));
-    uint64_t next = kSegmentHeaderBytes;
-    io::TaskGroup group;
-    for (int i = 0; i < kZeroWritesInFlight; ++i) {
-      group.Add(WriteZeros(**file, zeros, header.bytes, next, status));
-    }
-    co_await group.Wait();
-  }
+  if (status.ok()) status = co_await WriteZeros(**file, kSegmentHeaderBytes, header.bytes);
   if (status.ok()) {
     const io::BufferRegion page(kSegmentHeaderBytes);
     EncodeSegmentHeader(header, page.data());
