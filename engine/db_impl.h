@@ -296,6 +296,7 @@ class DbImpl {
   std::atomic<bool> open_{false};
   std::unique_ptr<io::File> lock_file_;
 
+  memtable::ChunkPool chunk_pool_;  // of one memtable at most
   sstable::BlockCache cache_;
   TableSet tables_;
   std::shared_ptr<const compaction::Policy> policy_;

@@ -44,7 +44,8 @@ struct Options {
   // ---- Memory
   // All memtables together. Flushes begin at half of it, writes slow down from three quarters on.
   size_t memtable_budget_bytes = size_t{128} << 20;
-  // One partition's memtable is frozen at this size.
+  // One partition's memtable is frozen at this size. As much memory of memtables that were flushed
+  // is kept for the next ones, beside the budget.
   size_t memtable_bytes_max = size_t{32} << 20;
   // Blocks, indexes and filters of tables.
   size_t block_cache_bytes = size_t{256} << 20;

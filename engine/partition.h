@@ -22,7 +22,8 @@ namespace varve::engine {
 // A memtable with what the engine must know to flush it. After a split both halves share the
 // memtables of before.
 struct PartitionMemtable {
-  explicit PartitionMemtable(std::atomic<int64_t>& budget) : budget(budget) {}
+  PartitionMemtable(std::atomic<int64_t>& budget, memtable::ChunkPool& pool)
+      : table(&pool), budget(budget) {}
   ~PartitionMemtable() { Discharge(); }
 
   // Brings the budget up to date with what the table holds.

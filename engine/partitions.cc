@@ -113,7 +113,7 @@ std::pair<std::shared_ptr<Partition>, ViewReference> DbImpl::ViewBefore(
 PartitionMemtable& DbImpl::ActiveMemtable(Partition& partition, wal::Lsn lsn) {
   const std::shared_ptr<ReadView>& view = partition.owned_view();
   if (view->active != nullptr) return *view->active;
-  auto memtable = std::make_shared<PartitionMemtable>(memtable_bytes_);
+  auto memtable = std::make_shared<PartitionMemtable>(memtable_bytes_, chunk_pool_);
   memtable->first_lsn = lsn;
   PartitionMemtable& result = *memtable;
   PublishView(partition, std::move(memtable), view->frozen, view->levels);

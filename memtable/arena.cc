@@ -1,8 +1,8 @@
 #include "memtable/arena.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
@@ -15,31 +15,20 @@ namespace {
   std::abort();
 }
 
-// Address space aligned to huge pages, not yet backed by memory.
-char* MapHuge(uint64_t bytes) {
-  constexpr uint64_t kAlignment = Arena::kHugePageBytes;
-  void* mapped = mmap(nullptr, bytes + kAlignment, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) Die("cannot map memory", bytes);
-  char* const start = static_cast<char*>(mapped);
-  const uint64_t head_bytes = -reinterpret_cast<uintptr_t>(start) & (kAlignment - 1);
-  char* const aligned = start + head_bytes;
-  if (head_bytes != 0) munmap(start, head_bytes);
-  if (head_bytes != kAlignment) munmap(aligned + bytes, kAlignment - head_bytes);
-  madvise(aligned, bytes, MADV_HUGEPAGE);  // Advice: small pages do as well.
-  return aligned;
-}
-
 }  // namespace
 
 Arena::~Arena() {
+  NoteResident();
   for (int chunk = 0; chunk < kChunks; ++chunk) {
     char* const start = chunks_[static_cast<size_t>(chunk)];
     if (start == nullptr) continue;
-    if (ChunkBytes(chunk) >= kHugePageBytes) {
-      munmap(start, ChunkBytes(chunk));
-    } else {
+    const Chunk mapped = {start, ChunkBytes(chunk), resident_bytes_[static_cast<size_t>(chunk)]};
+    if (mapped.bytes < kHugePageBytes) {
       std::free(start);
+    } else if (pool_ != nullptr) {
+      pool_->Give(mapped);
+    } else {
+      UnmapChunk(mapped);
     }
   }
 }
@@ -58,23 +47,32 @@ Arena::Offset Arena::Allocate(size_t bytes, size_t alignment) {
   position_ = (start + bytes + kUnitBytes - 1) & ~uint64_t{kUnitBytes - 1};
   if (position_ > counted_end_) [[unlikely]] {
     const uint64_t end = (position_ + kHugePageBytes - 1) & ~uint64_t{kHugePageBytes - 1};
-    bytes_.store(bytes_.load(std::memory_order_relaxed) + (end - counted_end_),
-                 std::memory_order_relaxed);
+    AddBytes(end - counted_end_);
     counted_end_ = end;
   }
   return static_cast<Offset>(start / kUnitBytes);
 }
 
+void Arena::NoteResident() {
+  if (chunk_end_ == 0) return;
+  const int current = std::bit_width((chunk_end_ - 1) / kFirstChunkBytes);
+  uint64_t& resident_bytes = resident_bytes_[static_cast<size_t>(current)];
+  resident_bytes = std::max(resident_bytes, counted_end_ - ChunkStart(current));
+}
+
 void Arena::AllocateChunk(int chunk) {
+  NoteResident();
   const uint64_t bytes = ChunkBytes(chunk);
   char* start;
   if (bytes >= kHugePageBytes) {
-    start = MapHuge(bytes);
+    const Chunk taken = pool_ != nullptr ? pool_->Take(bytes) : MapChunk(bytes);
+    start = taken.start;
+    resident_bytes_[static_cast<size_t>(chunk)] = taken.resident_bytes;
     counted_end_ = ChunkStart(chunk);
   } else {
     start = static_cast<char*>(std::aligned_alloc(64, bytes));
     if (start == nullptr) Die("out of memory", bytes);
-    bytes_.store(bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+    AddBytes(bytes);
     counted_end_ = ChunkStart(chunk) + bytes;
   }
   chunks_[static_cast<size_t>(chunk)] = start;

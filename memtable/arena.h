@@ -5,8 +5,8 @@
 // ...), so that the chunk of an offset is the position of its highest bit and a table of a few
 // pointers serves any size. Nothing is allocated before the first use. A request that does not fit
 // into the rest of a chunk moves on to the next chunk that can hold it; chunks in between are never
-// allocated. Chunks of 2 MiB and more are mapped, lie on huge pages, and cost only what has been
-// used of them; smaller ones come from the allocator.
+// allocated. Chunks of 2 MiB and more lie on huge pages, come from a ChunkPool and go back there,
+// and cost only what has been used of them; smaller ones come from the allocator.
 //
 // One thread allocates at a time. An offset may be resolved by any thread that received it through
 // an acquire load of what the allocating thread released.
@@ -17,6 +17,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+
+#include "memtable/chunk_pool.h"
 
 namespace varve::memtable {
 
@@ -31,7 +33,8 @@ class Arena {
   // The end of the last chunk: offsets have 31 bits.
   static constexpr uint64_t kBytesMax = uint64_t{8} << 30;
 
-  Arena() { chunks_.fill(nullptr); }
+  // Takes large chunks from `pool`, which outlives the arena, or without one from the system.
+  explicit Arena(ChunkPool* pool = nullptr) : pool_(pool) { chunks_.fill(nullptr); }
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -62,8 +65,15 @@ class Arena {
   }
 
   void AllocateChunk(int chunk);
+  void NoteResident();
+  void AddBytes(uint64_t bytes) {
+    bytes_.store(bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+  }
 
+  ChunkPool* const pool_;
   std::array<char*, kChunks> chunks_;
+  // Of mapped chunks, but that the current one may have come to more.
+  std::array<uint64_t, kChunks> resident_bytes_{};
   uint64_t position_ = 64;    // the next byte to hand out; the first 64 keep offset 0 unused
   uint64_t chunk_end_ = 0;    // where the current chunk ends
   uint64_t counted_end_ = 0;  // up to where bytes_ counts the current chunk

@@ -40,7 +40,8 @@ class Memtable {
   // A memtable takes less than this; the owner freezes it long before.
   static constexpr uint64_t kBytesMax = Arena::kBytesMax;
 
-  Memtable() = default;
+  // Large pieces of memory come from `pool`, which outlives the memtable, or from the system.
+  explicit Memtable(ChunkPool* pool = nullptr) : arena_(pool) {}
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
 

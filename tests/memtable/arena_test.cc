@@ -55,6 +55,33 @@ TEST(Arena, CountsMappedChunksAsFarAsUsed) {
   EXPECT_LE(arena.bytes(), small_chunks_bytes + 5 * Arena::kHugePageBytes);
 }
 
+TEST(Arena, TakesLargeChunksFromThePoolAndGivesThemBack) {
+  ChunkPool pool(uint64_t{1} << 30);
+  const size_t bytes = size_t{16} << 20;
+  char* first;
+  {
+    Arena arena(&pool);
+    arena.Allocate(4);
+    first = arena.At(arena.Allocate(bytes));
+    EXPECT_EQ(pool.bytes(), 0u);
+  }
+  EXPECT_EQ(pool.bytes(), bytes);
+  Arena arena(&pool);
+  arena.Allocate(4);
+  // Counted as it is used, not as it was before.
+  EXPECT_EQ(arena.At(arena.Allocate(bytes - Arena::kHugePageBytes)), first);
+  EXPECT_EQ(arena.bytes(), Arena::kFirstChunkBytes + bytes - Arena::kHugePageBytes);
+  EXPECT_EQ(pool.bytes(), 0u);
+}
+
+TEST(Arena, WhatThePoolHasNoRoomForGoesBackToTheSystem) {
+  ChunkPool pool(size_t{4} << 20);
+  { Arena(&pool).Allocate(size_t{16} << 20); }
+  EXPECT_EQ(pool.bytes(), 0u);
+  { Arena(&pool).Allocate(size_t{4} << 20); }
+  EXPECT_EQ(pool.bytes(), size_t{4} << 20);
+}
+
 TEST(Arena, ALargeRequestSkipsChunksItCannotUse) {
   Arena arena;
   const size_t bytes = size_t{100} << 10;
