@@ -1,9 +1,12 @@
 // What varve_bench measures: an engine behind the few calls that its workloads make. One
 // implementation an engine (varve_engine.cc, rocksdb_engine.cc), set up alike; Describe() says how.
+//
+// A call costs one indirection more than the engine's own.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +27,11 @@ struct EngineConfig {
   int filter_bits_per_key = 10;
   int background_threads = 1;
   std::string io = "auto";  // Varve's I/O: auto, uring or posix
+  // RocksDB keeps values of this size and more in blob files; 0 keeps all in tables. Varve has its
+  // own threshold (docs/tuning.md).
+  uint64_t blob_bytes_min = 0;
+  // Whether BlockReads() counts, where that costs something.
+  bool count_block_reads = false;
 };
 
 // Bytes the engine says it has written since it was opened.
@@ -44,18 +52,27 @@ class Engine {
   virtual Status Close() = 0;
 
   using KeyValue = std::pair<std::string_view, std::string_view>;
+  virtual Status Put(std::string_view key, std::string_view value) = 0;
   // All in one atomic batch.
-  virtual Status Write(const std::vector<KeyValue>& entries) = 0;
+  virtual Status Write(std::span<const KeyValue> entries) = 0;
   // Whether the key is there; then `*value_bytes` is the size of its value, which has been made
   // available in memory.
   virtual StatusOr<bool> Get(std::string_view key, uint64_t* value_bytes) = 0;
+  // Gets all `keys` in one call, and returns how many are there. At most kMultiGetMax.
+  static constexpr size_t kMultiGetMax = 256;
+  virtual StatusOr<uint64_t> MultiGet(std::span<const std::string_view> keys) = 0;
   // Reads up to `entries` entries from `start` on; adds their sizes to `*bytes`. Returns how many.
   virtual StatusOr<uint64_t> Scan(std::string_view start, uint64_t entries, uint64_t* bytes) = 0;
+  // Reads every entry from one end to the other. Returns how many.
+  virtual StatusOr<uint64_t> ScanAll(bool forward, uint64_t* bytes) = 0;
 
   // Writes memtables to tables, and waits until no compaction is due.
   virtual Status WaitUntilSettled() = 0;
 
   virtual EngineCounters Counters() = 0;
+  // RocksDB: blocks that this thread has read from the device. Varve: point reads, of all threads,
+  // that had to read from it.
+  virtual uint64_t BlockReads() = 0;
   // Ends of the names of the files that hold data, logs left out.
   virtual std::vector<std::string> TableSuffixes() const = 0;
   // Name and version, and what was chosen, for the reader of the figures.

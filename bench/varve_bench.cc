@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/compare/compare.h"
 #include "bench/engine.h"
 #include "bench/report.h"
 #include "bench/workload.h"
@@ -180,7 +181,12 @@ int Main(int argc, char** argv) {
   CLI::App* const mixed = add_timed(app.add_subcommand("mixed", "get and overwrite keys"));
   mixed->add_option("--write-percent", workload.write_percent)->check(CLI::Range(0, 100));
 
+  std::string command_line;
+  for (int i = 0; i < argc; ++i) command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
+  const std::function<int()> compare = AddCompare(app, command_line);
+
   CLI11_PARSE(app, argc, argv);
+  if (app.got_subcommand("compare")) return compare();
   settings.name = app.get_subcommands().front()->get_name();
   workload.kind = fill->parsed()   ? Kind::kFill
                   : read->parsed() ? Kind::kRead

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "bench/engine.h"
 #include "engine/db.h"
 #include "io/io.h"
@@ -17,16 +19,7 @@ class VarveEngine : public Engine {
     } else {
       io_ = io::NewIo();
     }
-    engine::Options options;
-    options.durability =
-        config.durable ? engine::Durability::kDurable : engine::Durability::kRelaxed;
-    options.block_cache_bytes = config.cache_bytes;
-    options.memtable_bytes_max = config.memtable_bytes;
-    options.memtable_budget_bytes = config.memtable_budget_bytes;
-    options.compression_level = config.compression_level;
-    options.filter_bits_per_key = config.filter_bits_per_key;
-    options.background_workers = config.background_threads;
-    VARVE_ASSIGN_OR_RETURN(db_, engine::Db::Open(*io_, config.directory, options));
+    VARVE_ASSIGN_OR_RETURN(db_, engine::Db::Open(*io_, config.directory, OptionsOf(config)));
     return absl::OkStatus();
   }
 
@@ -37,8 +30,11 @@ class VarveEngine : public Engine {
     return status;
   }
 
-  Status Write(const std::vector<KeyValue>& entries) override {
-    engine::WriteBatch batch;
+  Status Put(std::string_view key, std::string_view value) override { return db_->Put(key, value); }
+
+  Status Write(std::span<const KeyValue> entries) override {
+    thread_local engine::WriteBatch batch;
+    batch.Clear();
     for (const auto& [key, value] : entries) batch.Put(key, value);
     return db_->Write(batch).status();
   }
@@ -51,12 +47,37 @@ class VarveEngine : public Engine {
     return found;
   }
 
+  StatusOr<uint64_t> MultiGet(std::span<const std::string_view> keys) override {
+    thread_local std::vector<std::optional<engine::PinnedValue>> values;
+    VARVE_RETURN_IF_ERROR(db_->MultiGet(keys, &values));
+    uint64_t found = 0;
+    for (const auto& value : values) found += value.has_value();
+    values.clear();
+    return found;
+  }
+
   StatusOr<uint64_t> Scan(std::string_view start, uint64_t entries, uint64_t* bytes) override {
     const std::unique_ptr<engine::Iterator> iterator = db_->NewIterator();
     uint64_t count = 0;
     for (iterator->Seek(start); iterator->Valid(); iterator->Next()) {
       *bytes += iterator->key().size() + iterator->value().size();
       if (++count == entries) break;
+    }
+    VARVE_RETURN_IF_ERROR(iterator->status());
+    return count;
+  }
+
+  StatusOr<uint64_t> ScanAll(bool forward, uint64_t* bytes) override {
+    const std::unique_ptr<engine::Iterator> iterator = db_->NewIterator();
+    uint64_t count = 0;
+    if (forward) {
+      for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next(), ++count) {
+        *bytes += iterator->key().size() + iterator->value().size();
+      }
+    } else {
+      for (iterator->SeekToLast(); iterator->Valid(); iterator->Prev(), ++count) {
+        *bytes += iterator->key().size() + iterator->value().size();
+      }
     }
     VARVE_RETURN_IF_ERROR(iterator->status());
     return count;
@@ -75,13 +96,35 @@ class VarveEngine : public Engine {
             .stalled_s = static_cast<double>(stats.slowed_write_ns) * 1e-9};
   }
 
+  uint64_t BlockReads() override { return db_->Stats().reads_waited; }
+
   std::vector<std::string> TableSuffixes() const override { return {".sst", ".val"}; }
   std::string Name() const override { return "varve"; }
   std::string Describe(const EngineConfig& config) const override {
-    return fmt::format("Varve, I/O {}, tables read and written directly", config.io);
+    const engine::Options options = OptionsOf(config);
+    return fmt::format(
+        "Varve, I/O {}; tables read and written directly, memtables {} of {} MiB, background "
+        "workers {}, tables of {} MiB, levels from {} MiB by {}, level 0 from {} tables, values "
+        "apart from {} KiB",
+        config.io, options.memtable_budget_bytes >> 20, options.memtable_bytes_max >> 20,
+        options.background_workers, options.table_bytes_target >> 20, options.level1_bytes >> 20,
+        options.level_size_ratio, options.level0_tables_max, options.value_separation_bytes >> 10);
   }
 
  private:
+  static engine::Options OptionsOf(const EngineConfig& config) {
+    engine::Options options;
+    options.durability =
+        config.durable ? engine::Durability::kDurable : engine::Durability::kRelaxed;
+    options.block_cache_bytes = config.cache_bytes;
+    options.memtable_bytes_max = config.memtable_bytes;
+    options.memtable_budget_bytes = config.memtable_budget_bytes;
+    options.compression_level = config.compression_level;
+    options.filter_bits_per_key = config.filter_bits_per_key;
+    options.background_workers = config.background_threads;
+    return options;
+  }
+
   std::unique_ptr<io::Io> io_;
   std::unique_ptr<engine::Db> db_;
 };

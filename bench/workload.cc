@@ -134,7 +134,8 @@ class Runner {
       entries.emplace_back(keys[i], data_.Value(random));
     }
     const Clock::time_point start = Clock::now();
-    VARVE_RETURN_IF_ERROR(engine_.Write(entries));
+    VARVE_RETURN_IF_ERROR(count == 1 ? engine_.Put(entries[0].first, entries[0].second)
+                                     : engine_.Write(entries));
     Record(worker, worker.writes, start);
     worker.keys += count;
     worker.user_bytes_written += count * (config_.key_bytes + config_.value_bytes);

@@ -1,0 +1,41 @@
+// What the turns of a row come to: medians, ratios, and whether the targets are met.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/compare/runner.h"
+
+namespace varve::bench {
+
+inline constexpr char kDevice[] = "device";
+
+// Smallest, middle and largest of some turns.
+struct Spread {
+  double min = 0;
+  double median = 0;
+  double max = 0;
+};
+std::optional<Spread> SpreadOf(std::vector<double> values);
+
+// The figures of a contestant, turn by turn; of "device": of the device's turns beside Varve's.
+std::vector<double> FiguresOf(const RowResult& result, const std::string& contestant,
+                              const std::string& metric);
+
+struct Ratio {
+  double of_medians = 0;  // Varve's over the other's
+  double min = 0;         // of the quotients turn by turn
+  double max = 0;
+};
+std::optional<Ratio> RatioTo(const RowResult& result, const std::string& other,
+                             const std::string& metric);
+
+struct Verdict {
+  std::string text;             // the target in words
+  std::optional<double> value;  // what stands against it; nothing if a side was not measured
+  bool met = false;
+};
+Verdict Judge(const RowResult& result, const Target& target);
+
+}  // namespace varve::bench
