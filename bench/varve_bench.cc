@@ -1,201 +1,22 @@
-// varve_bench: Varve and RocksDB side by side.
+// varve_bench: Varve beside RocksDB and the device.
 //
-//   varve_bench fill --keys 10000000 --value-bytes 200 --json fill.json
-//   varve_bench read --seconds 30                 # of what fill left behind
-//   varve_bench --help
+//   varve_bench compare --suite standard --json report.json --html report.html
+//   varve_bench compare --rows fill-random,read-cached --engine varve
+//   varve_bench compare --help
 //
-// Every engine gets the same keys, values, threads, cache, memtables, compression, filters and
-// durability, and a directory of its own below --directory. fill starts from nothing; the others
-// use what the last fill with the same --keys, --key-bytes and so on left, or fill first,
-// unmeasured. An engine is opened anew for each run, so its cache is cold unless --warmup-seconds
-// is given.
-#include <fmt/format.h>
-
+// docs/performance.md says what the rows mean.
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <memory>
+#include <functional>
 #include <string>
-#include <vector>
 
 #include "bench/compare/compare.h"
-#include "bench/engine.h"
-#include "bench/report.h"
-#include "bench/workload.h"
 
-namespace varve::bench {
-namespace {
-
-struct Settings {
-  EngineConfig engine;
-  WorkloadConfig workload;
-  std::string name;
-  std::vector<std::string> engines{"varve", "rocksdb"};
-  std::string directory = "varve-bench-data";
-  std::string durability = "durable";
-  std::string key_order = "hashed";
-  uint64_t cache_mib = 256;
-  uint64_t memtable_mib = 32;
-  uint64_t memtable_budget_mib = 128;
-  std::string json;
-  bool keep = true;
-};
-
-// What a filled directory holds; a run on one filled otherwise would mislead.
-std::string Signature(const Settings& settings) {
-  const WorkloadConfig& w = settings.workload;
-  return fmt::format(
-      "keys {} of {} bytes {}, values {} bytes {} compressible, compression {}, {} "
-      "filter bits\n",
-      w.keys, w.key_bytes, settings.key_order, w.value_bytes, w.compressible,
-      settings.engine.compression_level, settings.engine.filter_bits_per_key);
-}
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-StatusOr<Result> RunOne(Settings settings, const std::string& engine_name) {
-  const std::filesystem::path directory =
-      std::filesystem::path(settings.directory) / (engine_name + "." + settings.durability);
-  const std::filesystem::path signature = directory.string() + ".filled";
-  settings.engine.directory = directory.string();
-  const bool fill = settings.workload.kind == Kind::kFill;
-  const bool filled = ReadFile(signature) == Signature(settings);
-  std::unique_ptr<Engine> engine = engine_name == "varve" ? NewVarveEngine() : NewRocksDbEngine();
-
-  if (fill || !filled) {
-    std::filesystem::remove_all(directory);
-    std::filesystem::remove(signature);
-    std::filesystem::create_directories(directory);
-  }
-  if (!fill && !filled) {
-    fmt::print(stderr, "{}: filling {} first\n", engine_name, directory.string());
-    WorkloadConfig first = settings.workload;
-    first.kind = Kind::kFill;
-    first.batch = 100;
-    VARVE_RETURN_IF_ERROR(engine->Open(settings.engine));
-    VARVE_RETURN_IF_ERROR(Run(*engine, settings.engine, first).status());
-    VARVE_RETURN_IF_ERROR(engine->Close());
-    std::ofstream(signature) << Signature(settings);
-  }
-
-  fmt::print(stderr, "{}: {}\n", engine_name, settings.name);
-  VARVE_RETURN_IF_ERROR(engine->Open(settings.engine));
-  VARVE_ASSIGN_OR_RETURN(Result result, Run(*engine, settings.engine, settings.workload));
-  VARVE_RETURN_IF_ERROR(engine->Close());
-  if (fill) std::ofstream(signature) << Signature(settings);
-  if (!settings.keep) {
-    std::filesystem::remove_all(directory);
-    std::filesystem::remove(signature);
-  }
-  return result;
-}
-
-int RunAll(Settings settings) {
-  settings.engine.durable = settings.durability == "durable";
-  settings.engine.cache_bytes = settings.cache_mib << 20;
-  settings.engine.memtable_bytes = settings.memtable_mib << 20;
-  settings.engine.memtable_budget_bytes = settings.memtable_budget_mib << 20;
-  settings.workload.ordered = settings.key_order == "ordered";
-
-  std::vector<Result> results;
-  for (const std::string& engine : settings.engines) {
-    StatusOr<Result> result = RunOne(settings, engine);
-    if (!result.ok()) {
-      fmt::print(stderr, "varve_bench: {}: {}\n", engine, Message(result.status()));
-      return 1;
-    }
-    results.push_back(*std::move(result));
-  }
-  fmt::print("{}{}", DescribeRun(settings.name, settings.engine, settings.workload),
-             Table(results));
-  if (!settings.json.empty()) {
-    std::ofstream file(settings.json);
-    file << Json(settings.name, settings.engine, settings.workload, results);
-    file.close();
-    if (!file) {
-      fmt::print(stderr, "varve_bench: cannot write {}\n", settings.json);
-      return 1;
-    }
-  }
-  return 0;
-}
-
-int Main(int argc, char** argv) {
-  Settings settings;
-  WorkloadConfig& workload = settings.workload;
-  CLI::App app(
-      "Varve and RocksDB side by side: same keys, threads, cache, compression, durability.");
-  app.require_subcommand(1);
-  // Options may stand behind the workload's name.
-  app.fallthrough();
-  app.option_defaults()->always_capture_default();
-
-  app.add_option("--engine", settings.engines, "which engines, in this order")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"varve", "rocksdb"}));
-  app.add_option("--directory", settings.directory, "where the data goes");
-  app.add_flag("--keep,!--discard", settings.keep, "keep the data for the next run");
-  app.add_option("--json", settings.json, "also write the results to this file");
-
-  app.add_option("--keys", workload.keys)->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40));
-  app.add_option("--key-bytes", workload.key_bytes)->check(CLI::Range(9, 1024));
-  app.add_option("--value-bytes", workload.value_bytes)->check(CLI::Range(0, 1 << 20));
-  app.add_option("--compressible", workload.compressible, "share of a value that repeats")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--key-order", settings.key_order)->check(CLI::IsMember({"hashed", "ordered"}));
-  app.add_option("--seed", workload.seed);
-
-  app.add_option("--threads", workload.threads)->check(CLI::Range(1, 1024));
-  app.add_option("--durability", settings.durability,
-                 "durable: each write survives a power cut; relaxed: the end of the process")
-      ->check(CLI::IsMember({"durable", "relaxed"}));
-  app.add_option("--cache-mib", settings.cache_mib);
-  app.add_option("--memtable-mib", settings.memtable_mib, "one memtable")
-      ->check(CLI::Range(1, 1024));
-  app.add_option("--memtable-budget-mib", settings.memtable_budget_mib, "all memtables");
-  app.add_option("--compression-level", settings.engine.compression_level, "Zstandard; 0 is none")
-      ->check(CLI::Range(0, 19));
-  app.add_option("--filter-bits", settings.engine.filter_bits_per_key, "a key");
-  app.add_option("--background-threads", settings.engine.background_threads)
-      ->check(CLI::Range(1, 64));
-  app.add_option("--io", settings.engine.io, "Varve's I/O")
-      ->check(CLI::IsMember({"auto", "uring", "posix"}));
-
-  const auto add_timed = [&](CLI::App* command) {
-    command->add_option("--seconds", workload.seconds)->check(CLI::PositiveNumber);
-    command->add_option("--warmup-seconds", workload.warmup_seconds)->check(CLI::NonNegativeNumber);
-    command->add_option("--zipf", workload.zipf, "skew of the choice of keys; 0 is uniform")
-        ->check(CLI::Range(0.0, 0.999));
-    return command;
-  };
-  CLI::App* const fill = app.add_subcommand("fill", "write every key once, into nothing");
-  fill->add_option("--batch", workload.batch, "keys a write")->check(CLI::Range(1, 10000));
-  CLI::App* const read = add_timed(app.add_subcommand("read", "get keys that are there"));
-  CLI::App* const scan =
-      add_timed(app.add_subcommand("scan", "read some entries from a random key on"));
-  scan->add_option("--scan-entries", workload.scan_entries)->check(CLI::Range(1, 1 << 20));
-  CLI::App* const mixed = add_timed(app.add_subcommand("mixed", "get and overwrite keys"));
-  mixed->add_option("--write-percent", workload.write_percent)->check(CLI::Range(0, 100));
-
+int main(int argc, char** argv) {
   std::string command_line;
   for (int i = 0; i < argc; ++i) command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
-  const std::function<int()> compare = AddCompare(app, command_line);
-
+  CLI::App app("Varve beside RocksDB and the device.");
+  app.require_subcommand(1);
+  const std::function<int()> compare = varve::bench::AddCompare(app, command_line);
   CLI11_PARSE(app, argc, argv);
-  if (app.got_subcommand("compare")) return compare();
-  settings.name = app.get_subcommands().front()->get_name();
-  workload.kind = fill->parsed()   ? Kind::kFill
-                  : read->parsed() ? Kind::kRead
-                  : scan->parsed() ? Kind::kScan
-                                   : Kind::kMixed;
-  return RunAll(settings);
+  return compare();
 }
-
-}  // namespace
-}  // namespace varve::bench
-
-int main(int argc, char** argv) { return varve::bench::Main(argc, argv); }

@@ -34,7 +34,7 @@ Watch::Watch(std::string directory, std::vector<std::string> suffixes)
       thread_([this] {
         std::unique_lock lock(mutex_);
         do {
-          Look();
+          LookLocked();
         } while (
             !stopping_.wait_for(lock, std::chrono::milliseconds(500), [this] { return stop_; }));
       }) {}
@@ -49,13 +49,19 @@ Watch::~Watch() {
 }
 
 void Watch::Restart() {
+  const std::lock_guard lock(mutex_);
   memory_bytes_max_ = 0;
   space_amplification_max_ = 0;
   live_bytes_ = 0;
-  Look();
+  LookLocked();
 }
 
 void Watch::Look() {
+  const std::lock_guard lock(mutex_);
+  LookLocked();
+}
+
+void Watch::LookLocked() {
   const uint64_t memory = AnonymousBytes();
   if (memory > memory_bytes_before_) {
     memory_bytes_max_ = std::max(memory_bytes_max_.load(), memory - memory_bytes_before_);

@@ -34,9 +34,11 @@ class Watch {
   double space_amplification_max() const { return space_amplification_max_.load(); }
   // What is on disk now.
   uint64_t FileBytes() const;
+  // Looks at once, besides.
+  void Look();
 
  private:
-  void Look();
+  void LookLocked();
 
   const std::string directory_;
   const std::vector<std::string> suffixes_;

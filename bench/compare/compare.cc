@@ -134,6 +134,8 @@ std::function<int()> AddCompare(CLI::App& app, const std::string& command_line) 
       ->check(CLI::Range(64, 1 << 20));
   compare->add_option("--scale", options->suite.scale, "of all sizes and times")
       ->check(CLI::Range(1e-6, 100.0));
+  compare->add_option("--keys", options->suite.keys,
+                      "of the fills and of what reads find; 0: as the suite says");
   compare->add_option("--seconds", options->suite.paced_seconds,
                       "of the paced overwrite; 0: as the suite says");
   compare->add_option("--paced-rate", options->runner.paced_rate,

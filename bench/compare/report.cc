@@ -39,25 +39,6 @@ std::string Joined(const Items& items,
   return joined;
 }
 
-// The contestants of a row, and the device where it had turns.
-std::vector<std::string> Columns(const RowResult& result) {
-  std::vector<std::string> columns;
-  for (const auto& [name, turns] : result.turns) columns.push_back(name);
-  for (const Metric& metric : result.row->metrics) {
-    if (!FiguresOf(result, kDevice, metric.name).empty()) {
-      columns.emplace_back(kDevice);
-      break;
-    }
-  }
-  return columns;
-}
-
-std::vector<Metric> MetricsWithMemory(const Row& row) {
-  std::vector<Metric> metrics = row.metrics;
-  metrics.push_back({"memory", "of budget"});
-  return metrics;
-}
-
 std::string SpreadJson(const std::vector<double>& figures) {
   const Spread spread = *SpreadOf(figures);
   return fmt::format("{{\"min\": {:g}, \"median\": {:g}, \"max\": {:g}, \"turns\": [{}]}}",
@@ -69,7 +50,7 @@ std::string MetricJson(const RowResult& result, const Metric& metric) {
   std::string json =
       fmt::format("{{\"name\": {}, \"unit\": {}", Quoted(metric.name), Quoted(metric.unit));
   std::string ratios;
-  for (const std::string& column : Columns(result)) {
+  for (const std::string& column : ColumnsOf(result)) {
     const std::vector<double> figures = FiguresOf(result, column, metric.name);
     if (figures.empty()) continue;
     json += fmt::format(", {}: {}", Quoted(column), SpreadJson(figures));
@@ -120,7 +101,7 @@ std::string RowJson(const RowResult& result) {
       result.config.memtable_budget_bytes,
       [&] {
         std::string metrics;
-        for (const Metric& metric : MetricsWithMemory(row)) {
+        for (const Metric& metric : MetricsOf(row)) {
           metrics += (metrics.empty() ? "" : ",\n      ") + MetricJson(result, metric);
         }
         return metrics;
@@ -152,11 +133,11 @@ std::string DescribeHead(const ReportHead& head, const std::vector<RowResult>& r
 std::string DescribeRow(const RowResult& result) {
   const Row& row = *result.row;
   std::string text = fmt::format("\n{}: {}  [{}]\n", row.name, row.title, DescribeSetup(row));
-  const std::vector<std::string> columns = Columns(result);
+  const std::vector<std::string> columns = ColumnsOf(result);
   text += fmt::format("  {:<24}", "");
   for (const std::string& column : columns) text += fmt::format("{:>38}", column);
   text += '\n';
-  for (const Metric& metric : MetricsWithMemory(row)) {
+  for (const Metric& metric : MetricsOf(row)) {
     text += fmt::format("  {:<24}",
                         metric.unit.empty() ? metric.name : metric.name + ", " + metric.unit);
     std::string ratios;
@@ -195,6 +176,10 @@ std::string TargetTable(const std::vector<RowResult>& results) {
                           Figure(*verdict.value), verdict.text);
     }
   }
+  if (const Verdict memory = JudgeMemory(results); memory.value) {
+    text += fmt::format("{}  {:<24} {:>9}  {}\n", memory.met ? "met " : "MISS", "all rows",
+                        Figure(*memory.value), memory.text);
+  }
   return text.empty() ? text : "\n" + text;
 }
 
@@ -211,9 +196,10 @@ std::string ReportJson(const ReportHead& head, const std::vector<RowResult>& res
   }
   return fmt::format(
       "{{\n  \"suite\": {}, \"started\": {}, \"machine\": {}, \"command\": {},\n"
-      "  \"interval_s\": {:g},\n  \"contestants\": {{{}}},\n  \"rows\": [\n    {}]\n}}\n",
+      "  \"interval_s\": {:g}, \"memory_of_budget_max\": {:g},\n  \"contestants\": {{{}}},\n  "
+      "\"rows\": [\n    {}]\n}}\n",
       Quoted(head.suite), Quoted(head.started), Quoted(head.machine), Quoted(head.command),
-      kIntervalSeconds, described, rows);
+      kIntervalSeconds, JudgeMemory(results).value.value_or(0), described, rows);
 }
 
 }  // namespace varve::bench

@@ -78,7 +78,7 @@ class Runner {
     return contestant != "rocksdb-blobs" || row.with_blobs;
   }
   static bool MayShare(const Row& a, const Row& b) {
-    return a.setup == b.setup && a.turns_max == b.turns_max &&
+    return a.setup == b.setup && a.turns_max == b.turns_max && !a.setup.changes_data &&
            (a.setup.temperature == Temperature::kCached ||
             a.setup.temperature == Temperature::kCold);
   }
@@ -129,8 +129,14 @@ class Runner {
                       .watch = watch,
                       .turn = static_cast<uint64_t>(turn),
                       .paced_rate = PacedRate()};
-      VARVE_ASSIGN_OR_RETURN(Turn measured, rows_[i].measure(context));
-      measured.figures["memory"] =
+      StatusOr<Turn> turn_or = rows_[i].measure(context);
+      if (absl::IsFailedPrecondition(turn_or.status())) {
+        Say(fmt::format("{}: left out: {}", rows_[i].name, Message(turn_or.status())));
+        continue;
+      }
+      VARVE_RETURN_IF_ERROR(turn_or.status());
+      Turn& measured = *turn_or;
+      measured.figures[kMemory] =
           static_cast<double>(watch.memory_bytes_max()) / static_cast<double>(MemoryBudget(config));
       for (auto& [name, turns] : result.turns) {
         if (name == contestant) turns.push_back(std::move(measured));

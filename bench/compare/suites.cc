@@ -9,6 +9,8 @@ namespace {
 
 constexpr uint64_t kMillion = 1'000'000;
 constexpr uint64_t kEntryBytes = kKeyBytes + 100;
+// With its share of blocks, indexes, filters, and room for a second version.
+constexpr uint64_t kCachedEntryBytes = 200;
 
 Sizes Quick() {
   return {.fill_keys = kMillion,
@@ -19,7 +21,7 @@ Sizes Quick() {
           .overwrite_keys = 500'000,
           .amplification_keys = 500'000,
           .large_bytes = uint64_t{256} << 20,
-          .open_bytes = uint64_t{200} << 20,
+          .open_keys = kMillion,
           .cache_bytes = uint64_t{512} << 20,
           .read_seconds = 1,
           .durable_seconds = 1,
@@ -32,11 +34,11 @@ Sizes Standard() {
           .batch_keys = 10 * kMillion,
           .data_keys = 10 * kMillion,
           .cold_keys = 10 * kMillion,
-          .growth_keys = 1 * kMillion,
+          .growth_keys = 2 * kMillion,
           .overwrite_keys = 5 * kMillion,
           .amplification_keys = 4 * kMillion,
           .large_bytes = uint64_t{1} << 30,
-          .open_bytes = uint64_t{1160} * kMillion,
+          .open_keys = 10 * kMillion,
           .cache_bytes = uint64_t{2} << 30,
           .read_seconds = 3,
           .durable_seconds = 2,
@@ -54,7 +56,8 @@ Sizes Big(uint64_t memory_bytes) {
           .overwrite_keys = keys / 2,
           .amplification_keys = keys,
           .large_bytes = 4 * memory_bytes,
-          .open_bytes = uint64_t{10'000} * kMillion,
+          .open_keys = 10 * kMillion,
+          .open_value_bytes = 1000,
           .cache_bytes = memory_bytes,
           .read_seconds = 10,
           .durable_seconds = 10,
@@ -72,20 +75,22 @@ Sizes SizesOf(const SuiteOptions& options) {
   Sizes sizes = options.name == "quick"      ? Quick()
                 : options.name == "standard" ? Standard()
                                              : Big(options.memory_bytes);
-  for (uint64_t* count : {&sizes.fill_keys, &sizes.batch_keys, &sizes.data_keys, &sizes.cold_keys,
-                          &sizes.growth_keys, &sizes.overwrite_keys, &sizes.amplification_keys}) {
+  for (uint64_t* count :
+       {&sizes.fill_keys, &sizes.batch_keys, &sizes.data_keys, &sizes.cold_keys, &sizes.growth_keys,
+        &sizes.overwrite_keys, &sizes.amplification_keys, &sizes.open_keys}) {
     *count = std::max<uint64_t>(1000,
                                 static_cast<uint64_t>(static_cast<double>(*count) * options.scale));
   }
-  for (uint64_t* bytes : {&sizes.large_bytes, &sizes.open_bytes}) {
-    *bytes = std::max<uint64_t>(kMillion,
-                                static_cast<uint64_t>(static_cast<double>(*bytes) * options.scale));
-  }
-  if (options.paced_seconds > 0) sizes.paced_seconds = options.paced_seconds;
+  sizes.large_bytes = std::max<uint64_t>(
+      kMillion, static_cast<uint64_t>(static_cast<double>(sizes.large_bytes) * options.scale));
   for (double* seconds : {&sizes.read_seconds, &sizes.durable_seconds, &sizes.paced_seconds}) {
-    if (seconds == &sizes.paced_seconds && options.paced_seconds > 0) continue;
     *seconds = std::max(0.01, *seconds * options.scale);
   }
+  if (options.keys > 0) {
+    sizes.fill_keys = sizes.batch_keys = sizes.data_keys = sizes.cold_keys = options.keys;
+    sizes.cache_bytes = std::max(sizes.cache_bytes, options.keys * kCachedEntryBytes);
+  }
+  if (options.paced_seconds > 0) sizes.paced_seconds = options.paced_seconds;
   return sizes;
 }
 

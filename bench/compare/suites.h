@@ -19,7 +19,8 @@ struct Sizes {
   uint64_t overwrite_keys = 0;  // that the search for the sustained rate writes
   uint64_t amplification_keys = 0;
   uint64_t large_bytes = 0;  // of large values, written once and then again
-  uint64_t open_bytes = 0;   // of the directory that is opened
+  uint64_t open_keys = 0;    // in the directory that is opened
+  uint64_t open_value_bytes = 100;
   uint64_t cache_bytes = 0;  // where all is to be cached
   double read_seconds = 0;
   double durable_seconds = 0;
@@ -31,6 +32,7 @@ struct SuiteOptions {
   std::string name;           // quick, standard or big
   uint64_t memory_bytes = 0;  // big: a quarter of the data
   double scale = 1;           // of all sizes and times
+  uint64_t keys = 0;          // instead of the suite's, where rows fill and read keys one by one
   double paced_seconds = 0;   // instead of the suite's
 };
 

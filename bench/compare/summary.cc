@@ -32,6 +32,23 @@ std::optional<Spread> SpreadOf(std::vector<double> values) {
   return Spread{values.front(), median, values.back()};
 }
 
+std::vector<Metric> MetricsOf(const Row& row) {
+  std::vector<Metric> metrics = row.metrics;
+  metrics.push_back({kMemory, "of budget"});
+  return metrics;
+}
+
+std::vector<std::string> ColumnsOf(const RowResult& result) {
+  std::vector<std::string> columns;
+  for (const auto& [name, turns] : result.turns) columns.push_back(name);
+  for (const Metric& metric : result.row->metrics) {
+    if (FiguresOf(result, kDevice, metric.name).empty()) continue;
+    columns.emplace_back(kDevice);
+    break;
+  }
+  return columns;
+}
+
 std::vector<double> FiguresOf(const RowResult& result, const std::string& contestant,
                               const std::string& metric) {
   std::vector<double> figures;
@@ -68,9 +85,15 @@ Verdict Judge(const RowResult& result, const Target& target) {
   if (target.or_device) verdict.text += fmt::format(" or >= {:g} x device", *target.or_device);
   if (other.empty()) {
     const auto spread = SpreadOf(FiguresOf(result, "varve", target.metric));
-    if (spread) verdict.value = spread->median;
+    if (spread) {
+      verdict.value = spread->median;
+      verdict.low = spread->min;
+      verdict.high = spread->max;
+    }
   } else if (const auto ratio = RatioTo(result, other, target.metric)) {
     verdict.value = ratio->of_medians;
+    verdict.low = ratio->min;
+    verdict.high = ratio->max;
   }
   if (verdict.value) {
     verdict.met = target.at_least ? *verdict.value >= target.bound : *verdict.value <= target.bound;
@@ -79,6 +102,16 @@ Verdict Judge(const RowResult& result, const Target& target) {
     const auto ratio = RatioTo(result, kDevice, target.metric);
     verdict.met = ratio && ratio->of_medians >= *target.or_device;
   }
+  return verdict;
+}
+
+Verdict JudgeMemory(const std::vector<RowResult>& results) {
+  Verdict verdict{.text = "memory <= 1 of cache and memtables, in every row"};
+  for (const RowResult& result : results) {
+    const auto spread = SpreadOf(FiguresOf(result, "varve", kMemory));
+    if (spread) verdict.value = std::max(verdict.value.value_or(0), spread->max);
+  }
+  verdict.met = verdict.value && *verdict.value <= 1;
   return verdict;
 }
 

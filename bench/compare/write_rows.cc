@@ -39,6 +39,58 @@ StatusOr<Turn> Fill(Context& context, uint64_t count, uint64_t batch, Order orde
   return turn;
 }
 
+StatusOr<Turn> Overwrite(Context& context, uint64_t data_keys, uint64_t count) {
+  const Keys keys = Keys::Chosen(count, 0, data_keys, 31 + context.turn);
+  const Values values(100, kCompressible);
+  Turn turn;
+  VARVE_RETURN_IF_ERROR(
+      WriteAll(context, keys, values, 1, "keys until settled", "keys before settling", &turn));
+  turn.figures["p99.99"] = Us(turn.latency_ns.Percentile(99.99));
+  turn.figures["longest write"] = Us(turn.latency_ns.max()) * 1e-3;
+  return turn;
+}
+
+// Full seconds in which nothing was written.
+uint64_t SecondsWithoutWrites(const std::vector<uint64_t>& intervals) {
+  constexpr auto kIntervalsASecond = static_cast<size_t>(1 / kIntervalSeconds);
+  uint64_t seconds = 0;
+  uint64_t written = 0;
+  for (size_t i = 0; i < intervals.size(); ++i) {
+    written += intervals[i];
+    if (i % kIntervalsASecond != kIntervalsASecond - 1) continue;
+    seconds += written == 0;
+    written = 0;
+  }
+  return seconds;
+}
+
+StatusOr<Turn> PacedOverwrite(Context& context, uint64_t data_keys, double seconds) {
+  // Beyond this many the choices repeat themselves.
+  constexpr uint64_t kKeysMax = 32'000'000;
+  if (context.paced_rate == 0) {
+    return FailedPrecondition("RocksDB's own rate is not known; --paced-rate gives another");
+  }
+  const Keys keys =
+      Keys::Chosen(std::min(kKeysMax, static_cast<uint64_t>(context.paced_rate * seconds) + 1), 0,
+                   data_keys, 63 + context.turn);
+  const Values values(100, kCompressible);
+  const std::atomic<bool> never{false};
+  Recorder recorder(Clock::Now());
+  VARVE_RETURN_IF_ERROR(TimePaced(recorder, seconds, context.paced_rate, never, [&](uint64_t i) {
+    return context.engine.Put(keys[i % keys.size()], values[i]);
+  }));
+  Turn turn;
+  Keep(recorder, &turn);
+  turn.figures["p99.9"] = Us(recorder.latency_ns().Percentile(99.9));
+  turn.figures["p99.99"] = Us(recorder.latency_ns().Percentile(99.99));
+  turn.figures["longest write"] = Us(recorder.latency_ns().max()) * 1e-3;
+  turn.figures["seconds without writes"] =
+      static_cast<double>(SecondsWithoutWrites(recorder.intervals()));
+  turn.figures["writes"] = recorder.rate();
+  turn.figures["writes offered"] = context.paced_rate;
+  return turn;
+}
+
 StatusOr<Turn> Durable(Context& context, int threads, double seconds) {
   // More than any device takes in that time.
   const auto each = static_cast<uint64_t>(seconds * 200'000 / threads) + 1000;
@@ -99,6 +151,41 @@ void AppendWriteRows(const Sizes& sizes, std::vector<Row>* rows) {
   rows->push_back(DurableRow(1, sizes.durable_seconds, {"writes", Against::kDevice, true, 0.9}));
   rows->push_back(DurableRow(16, sizes.durable_seconds, {"writes", Against::kRocksDb, true, 6}));
   rows->push_back(DurableRow(64, sizes.durable_seconds, {"writes", Against::kRocksDb, true, 6}));
+
+  const uint64_t data_keys = sizes.data_keys;
+  const Setup data = {.temperature = Temperature::kCached,
+                      .keys = data_keys,
+                      .cache_bytes = sizes.cache_bytes,
+                      .changes_data = true};
+  rows->push_back(
+      {.name = "overwrite",
+       .title = "random overwrite, one by one",
+       .setup = data,
+       .metrics = {{"keys until settled", "/s"},
+                   {"keys before settling", "/s"},
+                   {"p99.99", "us"},
+                   {"longest write", "ms"}},
+       .measure = [data_keys, count = sizes.overwrite_keys](
+                      Context& context) { return Overwrite(context, data_keys, count); },
+       .turns_max = 1});
+  rows->push_back(
+      {.name = "overwrite-paced",
+       .title = fmt::format("random overwrite for {:g} s at 80 % of RocksDB's own rate",
+                            sizes.paced_seconds),
+       .setup = data,
+       .metrics = {{"p99.9", "us"},
+                   {"p99.99", "us"},
+                   {"longest write", "ms"},
+                   {"seconds without writes", ""},
+                   {"writes", "/s"},
+                   {"writes offered", "/s"}},
+       .targets = {{"p99.99", Against::kRocksDb, false, 0.2},
+                   {"longest write", Against::kNothing, false, 20},
+                   {"seconds without writes", Against::kNothing, false, 0}},
+       .measure = [data_keys, seconds = sizes.paced_seconds](
+                      Context& context) { return PacedOverwrite(context, data_keys, seconds); },
+       .turns_max = 1,
+       .needs = "overwrite"});
 }
 
 }  // namespace varve::bench
