@@ -128,7 +128,7 @@ StatusOr<Recorder> DeviceRandomReads(const std::vector<std::string>& files, uint
 }
 
 StatusOr<Recorder> DeviceSyncWrites(const std::string& directory, unsigned depth, double seconds) {
-  constexpr uint64_t kFileBytes = uint64_t{64} << 20;
+  constexpr uint64_t kFileBytes = uint64_t{16} << 20;
   const std::string path = directory + "/device-turn";
   VARVE_RETURN_IF_ERROR(WriteZeros(path, kFileBytes));
   const Descriptor file(path, O_RDWR | O_DIRECT | O_DSYNC);

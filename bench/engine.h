@@ -76,7 +76,6 @@ class Engine {
   // Ends of the names of the files that hold data, logs left out.
   virtual std::vector<std::string> TableSuffixes() const = 0;
   // Name and version, and what was chosen, for the reader of the figures.
-  virtual std::string Name() const = 0;
   virtual std::string Describe(const EngineConfig& config) const = 0;
 };
 

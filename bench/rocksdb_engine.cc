@@ -203,7 +203,6 @@ class RocksDbEngine : public Engine {
   }
 
   std::vector<std::string> TableSuffixes() const override { return {".sst", ".blob"}; }
-  std::string Name() const override { return "rocksdb"; }
   std::string Describe(const EngineConfig& config) const override {
     return fmt::format(
         "RocksDB {}.{}.{} ({}); HyperClockCache with indexes and filters, blocks of {} KiB, direct "

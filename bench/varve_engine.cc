@@ -99,14 +99,14 @@ class VarveEngine : public Engine {
   uint64_t BlockReads() override { return db_->Stats().reads_waited; }
 
   std::vector<std::string> TableSuffixes() const override { return {".sst", ".val"}; }
-  std::string Name() const override { return "varve"; }
   std::string Describe(const EngineConfig& config) const override {
     const engine::Options options = OptionsOf(config);
     return fmt::format(
-        "Varve, I/O {}; tables read and written directly, memtables {} of {} MiB, background "
+        "Varve, I/O {}; tables read and written directly, memtables of {} MiB, {} MiB in all, "
+        "background "
         "workers {}, tables of {} MiB, levels from {} MiB by {}, level 0 from {} tables, values "
         "apart from {} KiB",
-        config.io, options.memtable_budget_bytes >> 20, options.memtable_bytes_max >> 20,
+        config.io, options.memtable_bytes_max >> 20, options.memtable_budget_bytes >> 20,
         options.background_workers, options.table_bytes_target >> 20, options.level1_bytes >> 20,
         options.level_size_ratio, options.level0_tables_max, options.value_separation_bytes >> 10);
   }

@@ -88,7 +88,7 @@ class Compare(unittest.TestCase):
         )
         self.assertEqual(alone.returncode, 0, alone.stderr)
         self.assertIn("read-cached", alone.stdout)
-        self.assertNotIn("rocksdb", alone.stdout)
+        self.assertNotIn("RocksDB", alone.stdout)
 
     def test_unknown_row_is_an_error(self):
         unknown = compare("--rows", "no-such-row")
