@@ -1,12 +1,11 @@
 #include "sstable/block_cache.h"
 
-#include <malloc.h>
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <new>
+
+#include "sstable/huge_heap.h"
 
 namespace varve::sstable {
 
@@ -33,16 +32,15 @@ uint64_t HashPlace(uint64_t file, uint64_t offset) {
 
 }  // namespace
 
-BlockBuffer::BlockBuffer(size_t bytes)
-    : data_(static_cast<char*>(std::malloc(std::max<size_t>(bytes, 1)))), size_(bytes) {
-  if (data_ == nullptr) std::abort();
-}
+BlockBuffer::BlockBuffer(size_t bytes) : data_(HugeHeap::Allocate(bytes)), size_(bytes) {}
 
-BlockBuffer::~BlockBuffer() { std::free(data_); }
+BlockBuffer::~BlockBuffer() {
+  if (data_ != nullptr) HugeHeap::Free(data_, size_);
+}
 
 void BlockPin::ReleaseOutside() {
   if (cache_ != nullptr) cache_->outside_bytes_.fetch_sub(size_, std::memory_order_relaxed);
-  std::free(const_cast<char*>(data_));
+  HugeHeap::Free(const_cast<char*>(data_), size_);
   cache_ = nullptr;
 }
 
@@ -83,7 +81,7 @@ struct alignas(64) BlockCache::Shard {
     for (size_t at = home; at != place; at = (at + 1) & mask) {
       slots[at].passed.fetch_sub(1, std::memory_order_relaxed);
     }
-    std::free(slot.data);
+    HugeHeap::Free(slot.data, slot.size);
     slot.data = nullptr;
     used_bytes -= slot.charge;
     --held;
@@ -119,14 +117,9 @@ BlockCache::BlockCache(const BlockCacheOptions& options) : capacity_bytes_(optio
   slots_per_shard_ =
       std::bit_ceil(std::max<size_t>(capacity_bytes_ / shard_count_ / block_bytes * 3 / 2, 16));
   shards_ = std::make_unique<Shard[]>(shard_count_);
-  for (size_t i = 0; i < shard_count_; ++i) {
-    // Anonymous memory is zero and takes no space until it is touched; a slot of zeros is an empty
-    // one.
-    void* memory = mmap(nullptr, slots_per_shard_ * sizeof(BlockSlot), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) std::abort();
-    shards_[i].slots = static_cast<BlockSlot*>(memory);
-  }
+  // Mapped memory is zero and takes no space until it is touched; a slot of zeros is an empty one.
+  slots_ = reinterpret_cast<BlockSlot*>(HugeHeap::Map(SlotBytes()));
+  for (size_t i = 0; i < shard_count_; ++i) shards_[i].slots = slots_ + i * slots_per_shard_;
 }
 
 BlockCache::~BlockCache() {
@@ -135,11 +128,12 @@ BlockCache::~BlockCache() {
     absl::MutexLock lock(&shard.mutex);
     if (shard.held > 0) {
       for (size_t at = 0; at < slots_per_shard_; ++at) {
-        if ((shard.slots[at].state.load() & kHeld) != 0) std::free(shard.slots[at].data);
+        const BlockSlot& slot = shard.slots[at];
+        if ((slot.state.load() & kHeld) != 0) HugeHeap::Free(slot.data, slot.size);
       }
     }
-    munmap(shard.slots, slots_per_shard_ * sizeof(BlockSlot));
   }
+  HugeHeap::Unmap(reinterpret_cast<char*>(slots_), SlotBytes());
 }
 
 size_t BlockCache::ShardCapacity() const {
@@ -184,7 +178,7 @@ BlockPin BlockCache::Insert(uint64_t file, uint64_t offset, BlockBuffer buffer, 
   const uint64_t hash = HashPlace(file, offset);
   const size_t mask = slots_per_shard_ - 1;
   Shard& shard = shards_[(hash >> 32) & (shard_count_ - 1)];
-  const size_t charge = malloc_usable_size(buffer.data_) + sizeof(BlockSlot);
+  const size_t charge = HugeHeap::UsedBytes(buffer.size_) + sizeof(BlockSlot);
   const size_t capacity = ShardCapacity();
   // A quarter of the slots stays free to keep probes short.
   const size_t held_max = slots_per_shard_ - slots_per_shard_ / 4;

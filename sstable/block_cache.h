@@ -194,6 +194,7 @@ class BlockCache {
 
   BlockPin Find(uint64_t file, uint64_t offset, bool touch);
   size_t ShardCapacity() const;
+  size_t SlotBytes() const { return shard_count_ * slots_per_shard_ * sizeof(internal::BlockSlot); }
 
   const size_t capacity_bytes_;
   size_t shard_count_;      // a power of two
@@ -201,6 +202,7 @@ class BlockCache {
   std::atomic<int64_t> charged_bytes_{0};
   std::atomic<uint64_t> outside_bytes_{0};
   std::unique_ptr<Shard[]> shards_;
+  internal::BlockSlot* slots_ = nullptr;  // of all shards, one after the other
 };
 
 }  // namespace varve::sstable

@@ -30,10 +30,10 @@ std::string BuildFilter(const std::vector<uint64_t>& hashes, uint32_t bits_per_k
 }
 
 Filter::Filter(std::string_view bytes, uint32_t probes)
-    : data_(static_cast<uint64_t*>(std::aligned_alloc(kFilterLineBytes, bytes.size()))),
+    : data_(bytes.size() / sizeof(uint64_t)),
       lines_(bytes.size() / kFilterLineBytes),
       probes_(probes) {
-  std::memcpy(data_.get(), bytes.data(), bytes.size());
+  std::memcpy(data_.data(), bytes.data(), bytes.size());
 }
 
 }  // namespace varve::sstable

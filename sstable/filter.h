@@ -7,11 +7,11 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sstable/huge_heap.h"
 
 namespace varve::sstable {
 
@@ -33,7 +33,7 @@ class Filter {
   bool MayContain(uint64_t hash) const {
     if (lines_ == 0) return true;
     const uint64_t* line =
-        data_.get() + ((hash >> 32) * lines_ >> 32) * (kFilterLineBytes / sizeof(uint64_t));
+        data_.data() + ((hash >> 32) * lines_ >> 32) * (kFilterLineBytes / sizeof(uint64_t));
     uint32_t x = static_cast<uint32_t>(hash);
     for (uint32_t i = 0; i < probes_; ++i) {
       const uint32_t bit = x >> 23;
@@ -43,13 +43,19 @@ class Filter {
     return true;
   }
 
-  size_t memory_bytes() const { return lines_ * kFilterLineBytes; }
+  // Asks for the memory that MayContain will look at.
+  void Prefetch(uint64_t hash) const {
+    if (lines_ == 0) return;
+    __builtin_prefetch(data_.data() +
+                       ((hash >> 32) * lines_ >> 32) * (kFilterLineBytes / sizeof(uint64_t)));
+    // GCC takes a function that only prefetches for one without effects, and drops the call.
+    asm volatile("");
+  }
+
+  size_t memory_bytes() const { return data_.memory_bytes(); }
 
  private:
-  struct Free {
-    void operator()(uint64_t* data) const { std::free(data); }
-  };
-  std::unique_ptr<uint64_t[], Free> data_;
+  HugeArray<uint64_t> data_;
   uint64_t lines_ = 0;
   uint32_t probes_ = 0;
 };
