@@ -69,6 +69,16 @@ void ClipIterator::SeekBefore(std::string_view key, SequenceNumber sequence) {
   Follow();
 }
 
+void ClipIterator::AnnounceSeek(Target target, std::string_view key, SequenceNumber sequence) {
+  // Only where the child gets the same target.
+  announced_ = key >= begin_ && (end_.empty() || key < end_);
+  if (announced_) child_->AnnounceSeek(target, key, sequence);
+}
+
+void ClipIterator::PreloadSeek() {
+  if (announced_) child_->PreloadSeek();
+}
+
 void ClipIterator::NextWindow() {
   child_->MoveTo(at_);
   child_->Next();

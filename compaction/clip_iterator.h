@@ -20,6 +20,8 @@ class ClipIterator final : public sstable::EntryIterator {
   void SeekToLast() override;
   void Seek(std::string_view key, SequenceNumber sequence) override;
   void SeekBefore(std::string_view key, SequenceNumber sequence) override;
+  void AnnounceSeek(Target target, std::string_view key, SequenceNumber sequence) override;
+  void PreloadSeek() override;
   void CollectFetches(std::vector<sstable::BlockFetch*>& fetches) override;
   void Resume() override;
 
@@ -36,6 +38,7 @@ class ClipIterator final : public sstable::EntryIterator {
   const std::unique_ptr<sstable::EntryIterator> child_;
   const std::string begin_;
   const std::string end_;
+  bool announced_ = false;  // to the child
 };
 
 }  // namespace varve::compaction

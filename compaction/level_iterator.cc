@@ -1,21 +1,38 @@
 #include "compaction/level_iterator.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace varve::compaction {
 
+namespace {
+
+class ListedTables final : public LevelIterator::Tables {
+ public:
+  ListedTables(std::vector<KeyInterval> keys, LevelIterator::Opener opener)
+      : keys_(std::move(keys)), opener_(std::move(opener)) {}
+  size_t size() const override { return keys_.size(); }
+  KeyInterval keys(size_t i) const override { return keys_[i]; }
+  std::unique_ptr<sstable::EntryIterator> Open(size_t i) const override { return opener_(i); }
+
+ private:
+  const std::vector<KeyInterval> keys_;
+  const LevelIterator::Opener opener_;
+};
+
+}  // namespace
+
 LevelIterator::LevelIterator(std::vector<KeyInterval> tables, Opener opener)
-    : tables_(std::move(tables)), opener_(std::move(opener)) {}
+    : own_tables_(std::make_unique<ListedTables>(std::move(tables), std::move(opener))),
+      tables_(own_tables_.get()) {}
 
 bool LevelIterator::Open(size_t index) {
   status_ = absl::OkStatus();
-  if (index >= tables_.size()) {  // also what is before the first: size_t wraps around
+  if (index >= tables_->size()) {  // also what is before the first: size_t wraps around
     state_ = State::kEnd;
     return false;
   }
   if (table_ == nullptr || current_ != index) {
-    table_ = opener_(index);
+    table_ = tables_->Open(index);
     current_ = index;
   }
   return true;
@@ -47,28 +64,46 @@ void LevelIterator::SeekToFirst() {
 
 void LevelIterator::SeekToLast() {
   forward_ = false;
-  if (!Open(tables_.size() - 1)) return;
+  if (!Open(tables_->size() - 1)) return;
   table_->SeekToLast();
   Follow();
 }
 
+size_t LevelIterator::Find(Target target, std::string_view key) const {
+  // How many tables end before the key, or begin at or before it.
+  size_t low = 0;
+  size_t high = tables_->size();
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    const KeyInterval keys = tables_->keys(middle);
+    if (target == Target::kAtOrAfter ? keys.EndsBefore(key) : keys.begin <= key) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return target == Target::kAtOrAfter ? low : low - 1;
+}
+
+void LevelIterator::AnnounceSeek(Target target, std::string_view key, SequenceNumber sequence) {
+  announced_ = Open(Find(target, key));
+  if (announced_) table_->AnnounceSeek(target, key, sequence);
+}
+
+void LevelIterator::PreloadSeek() {
+  if (announced_) table_->PreloadSeek();
+}
+
 void LevelIterator::Seek(std::string_view key, SequenceNumber sequence) {
   forward_ = true;
-  // The first table that does not end before the key.
-  const auto table =
-      std::partition_point(tables_.begin(), tables_.end(),
-                           [key](const KeyInterval& keys) { return keys.EndsBefore(key); });
-  if (!Open(static_cast<size_t>(table - tables_.begin()))) return;
+  if (!std::exchange(announced_, false) && !Open(Find(Target::kAtOrAfter, key))) return;
   table_->Seek(key, sequence);
   Follow();
 }
 
 void LevelIterator::SeekBefore(std::string_view key, SequenceNumber sequence) {
   forward_ = false;
-  // The last table that begins at or before the key.
-  const auto after = std::partition_point(
-      tables_.begin(), tables_.end(), [key](const KeyInterval& keys) { return keys.begin <= key; });
-  if (!Open(static_cast<size_t>(after - tables_.begin()) - 1)) return;
+  if (!std::exchange(announced_, false) && !Open(Find(Target::kBefore, key))) return;
   table_->SeekBefore(key, sequence);
   Follow();
 }

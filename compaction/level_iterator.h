@@ -16,11 +16,22 @@ namespace varve::compaction {
 // table is made when a movement reaches it, and only one exists at a time.
 class LevelIterator final : public sstable::EntryIterator {
  public:
-  // Makes the iterator of the i-th table.
+  // Tables in key order that do not overlap.
+  class Tables {
+   public:
+    virtual ~Tables() = default;
+    virtual size_t size() const = 0;
+    // Must outlive the iterator, as views.
+    virtual KeyInterval keys(size_t i) const = 0;
+    // Makes the iterator of a table. A table whose iterator shows keys outside its range must be
+    // clipped here.
+    virtual std::unique_ptr<sstable::EntryIterator> Open(size_t i) const = 0;
+  };
   using Opener = std::function<std::unique_ptr<sstable::EntryIterator>(size_t)>;
 
-  // `tables` are the key ranges in key order; they do not overlap. Their keys must outlive the
-  // iterator. A table whose iterator shows keys outside its range must be clipped by the opener.
+  // `tables` must outlive the iterator.
+  explicit LevelIterator(const Tables& tables) : tables_(&tables) {}
+  // The same of a list of key ranges and a function that is Tables::Open.
   LevelIterator(std::vector<KeyInterval> tables, Opener opener);
 
   bool from_cache() const override { return table_->from_cache(); }
@@ -28,6 +39,8 @@ class LevelIterator final : public sstable::EntryIterator {
   void SeekToLast() override;
   void Seek(std::string_view key, SequenceNumber sequence) override;
   void SeekBefore(std::string_view key, SequenceNumber sequence) override;
+  void AnnounceSeek(Target target, std::string_view key, SequenceNumber sequence) override;
+  void PreloadSeek() override;
   void CollectFetches(std::vector<sstable::BlockFetch*>& fetches) override;
   void Resume() override;
 
@@ -41,10 +54,14 @@ class LevelIterator final : public sstable::EntryIterator {
   // Takes over the current table's state, going on to its neighbour when it is exhausted.
   void Follow();
 
-  const std::vector<KeyInterval> tables_;
-  const Opener opener_;
+  // The table that a seek begins in; past the last one (which wraps around) if there is none.
+  size_t Find(Target target, std::string_view key) const;
+
+  const std::unique_ptr<const Tables> own_tables_;
+  const Tables* const tables_;
   bool forward_ = true;
-  size_t current_ = 0;  // meaningful if table_ is there
+  bool announced_ = false;  // to table_, which is the one that the seek begins in
+  size_t current_ = 0;      // meaningful if table_ is there
   std::unique_ptr<sstable::EntryIterator> table_;
 };
 

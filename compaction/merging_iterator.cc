@@ -125,6 +125,11 @@ void MergingIterator::Replace() {
   Expose();
 }
 
+void MergingIterator::AnnounceToAll(Target target, std::string_view key, SequenceNumber sequence) {
+  for (const auto& child : children_) child->AnnounceSeek(target, key, sequence);
+  for (const auto& child : children_) child->PreloadSeek();
+}
+
 void MergingIterator::SeekToFirst() {
   direction_ = Direction::kForward;
   status_ = absl::OkStatus();
@@ -142,6 +147,7 @@ void MergingIterator::SeekToLast() {
 void MergingIterator::Seek(std::string_view key, SequenceNumber sequence) {
   direction_ = Direction::kForward;
   status_ = absl::OkStatus();
+  AnnounceToAll(Target::kAtOrAfter, key, sequence);
   for (const auto& child : children_) child->Seek(key, sequence);
   Rebuild();
 }
@@ -149,6 +155,7 @@ void MergingIterator::Seek(std::string_view key, SequenceNumber sequence) {
 void MergingIterator::SeekBefore(std::string_view key, SequenceNumber sequence) {
   direction_ = Direction::kBackward;
   status_ = absl::OkStatus();
+  AnnounceToAll(Target::kBefore, key, sequence);
   for (const auto& child : children_) child->SeekBefore(key, sequence);
   Rebuild();
 }

@@ -66,6 +66,7 @@ class MergingIterator final : public sstable::EntryIterator {
   // After a change of direction at entry(): moves every child but `front` to the first entry that
   // lies ahead in the new direction.
   void SeekOthers(uint32_t front);
+  void AnnounceToAll(Target target, std::string_view key, SequenceNumber sequence);
   void Put(sstable::EntryIterator& child, std::string_view key, SequenceNumber sequence);
 
   const Children children_;

@@ -7,7 +7,7 @@ namespace varve::engine {
 
 // ---- Snapshot
 
-Snapshot::~Snapshot() { db_->Release(*this); }
+Snapshot::~Snapshot() { db_->RemoveSnapshot(sequence_); }
 
 // ---- Iterator
 

@@ -82,7 +82,9 @@ class DbImpl {
   io::Task<Status> MultiGet(std::span<const std::string_view> keys,
                             std::vector<std::optional<PinnedValue>>* values, ReadOptions options);
   std::unique_ptr<Snapshot> NewSnapshot();
-  void Release(const Snapshot& snapshot);
+  // A snapshot without an object.
+  SequenceNumber AddSnapshot();
+  void RemoveSnapshot(SequenceNumber sequence);
 
   // partitions.cc
   // The partition that holds `key` and what is to be seen of it.
@@ -331,7 +333,7 @@ class DbImpl {
   std::atomic<bool> ceiling_wanted_{false};
 
   mutable absl::Mutex snapshot_mutex_;
-  std::multiset<SequenceNumber> snapshots_ ABSL_GUARDED_BY(snapshot_mutex_);
+  std::vector<SequenceNumber> snapshots_ ABSL_GUARDED_BY(snapshot_mutex_);  // ascending
 
   // ---- Background
   std::vector<std::unique_ptr<io::Worker>> workers_;

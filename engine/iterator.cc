@@ -3,26 +3,24 @@
 #include <algorithm>
 
 #include "compaction/clip_iterator.h"
-#include "compaction/level_iterator.h"
 #include "compaction/memtable_iterator.h"
 #include "engine/db_impl.h"
 
 namespace varve::engine {
 
 using compaction::ClipIterator;
-using compaction::KeyInterval;
 using compaction::LevelIterator;
 using compaction::MemtableIterator;
 using compaction::MergingIterator;
 
 IteratorImpl::IteratorImpl(DbImpl& db, IteratorOptions options)
-    : db_(db), options_(std::move(options)) {
-  if (options_.snapshot == nullptr) own_snapshot_ = db_.NewSnapshot();
-  const Snapshot* snapshot = own_snapshot_ != nullptr ? own_snapshot_.get() : options_.snapshot;
-  sequence_ = snapshot->sequence();
-}
+    : db_(db),
+      options_(std::move(options)),
+      sequence_(options_.snapshot != nullptr ? options_.snapshot->sequence() : db_.AddSnapshot()) {}
 
-IteratorImpl::~IteratorImpl() = default;
+IteratorImpl::~IteratorImpl() {
+  if (options_.snapshot == nullptr) db_.RemoveSnapshot(sequence_);
+}
 
 io::Io& IteratorImpl::io() { return db_.io(); }
 
@@ -36,6 +34,7 @@ void IteratorImpl::Fail(Status status) {
 std::unique_ptr<sstable::EntryIterator> IteratorImpl::TableIterator(const LevelTable& table) const {
   sstable::IteratorOptions options;
   if (!options_.fill_cache) options.reading = sstable::IteratorOptions::Reading::kScan;
+  options.read_from = options_.lower_bound;
   options.read_until = options_.upper_bound;
   auto iterator = table.handle->table().NewIterator(options);
   if (!table.clipped) return iterator;
@@ -50,6 +49,7 @@ void IteratorImpl::EnterPartition(std::string_view key, Direction direction) {
   partition_ = std::move(partition);
   view_ = std::move(view);
   MergingIterator::Children children;
+  children.reserve(view_->frozen.size() + view_->levels->front().size() + kLevels);
   const auto add_memtable = [&](const std::shared_ptr<PartitionMemtable>& memtable) {
     std::unique_ptr<sstable::EntryIterator> child =
         std::make_unique<MemtableIterator>(memtable->table);
@@ -65,11 +65,9 @@ void IteratorImpl::EnterPartition(std::string_view key, Direction direction) {
   for (const LevelTable& table : levels[0]) children.push_back(TableIterator(table));
   for (int level = 1; level < kLevels; ++level) {
     if (levels[level].empty()) continue;
-    std::vector<KeyInterval> ranges;
-    for (const LevelTable& table : levels[level]) ranges.push_back(table.keys);
-    children.push_back(std::make_unique<LevelIterator>(
-        std::move(ranges),
-        [this, &tables = levels[level]](size_t i) { return TableIterator(tables[i]); }));
+    levels_[level].owner = this;
+    levels_[level].tables = &levels[level];
+    children.push_back(std::make_unique<LevelIterator>(levels_[level]));
   }
   if (children.size() == 1) {
     merge_ = std::move(children.front());

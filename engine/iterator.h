@@ -6,12 +6,14 @@
 // compacted or cut meanwhile, the partition that now holds a key shows the same at that snapshot.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "compaction/level_iterator.h"
 #include "compaction/merging_iterator.h"
 #include "engine/db.h"
 #include "engine/partition.h"
@@ -52,6 +54,18 @@ class IteratorImpl final : public sstable::EntryIterator {
   // Makes the iterators of the partition that holds `key` (forward), or keys before it (backward;
   // an empty key is the end of the key space), unless they are those that are there.
   void EnterPartition(std::string_view key, Direction direction);
+  // A level of view_, as LevelIterator wants it.
+  class Level final : public compaction::LevelIterator::Tables {
+   public:
+    size_t size() const override { return tables->size(); }
+    compaction::KeyInterval keys(size_t i) const override { return (*tables)[i].keys; }
+    std::unique_ptr<sstable::EntryIterator> Open(size_t i) const override {
+      return owner->TableIterator((*tables)[i]);
+    }
+    const IteratorImpl* owner = nullptr;
+    const std::vector<LevelTable>* tables = nullptr;
+  };
+
   std::unique_ptr<sstable::EntryIterator> TableIterator(const LevelTable& table) const;
   void Fail(Status status);
   void End() { state_ = State::kEnd; }
@@ -86,12 +100,12 @@ class IteratorImpl final : public sstable::EntryIterator {
 
   DbImpl& db_;
   const IteratorOptions options_;
-  std::unique_ptr<Snapshot> own_snapshot_;
-  SequenceNumber sequence_;
+  const SequenceNumber sequence_;  // of a snapshot
 
   // The partition being walked.
   std::shared_ptr<Partition> partition_;
   std::shared_ptr<const ReadView> view_;
+  std::array<Level, kLevels> levels_;
   std::unique_ptr<sstable::EntryIterator> merge_;
 
   Direction direction_ = Direction::kForward;

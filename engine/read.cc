@@ -140,15 +140,20 @@ void DbImpl::NoticeLoads() {
 }
 
 std::unique_ptr<Snapshot> DbImpl::NewSnapshot() {
-  absl::MutexLock lock(&snapshot_mutex_);
-  const SequenceNumber sequence = visible();
-  snapshots_.insert(sequence);
-  return std::unique_ptr<Snapshot>(new Snapshot(this, sequence));
+  return std::unique_ptr<Snapshot>(new Snapshot(this, AddSnapshot()));
 }
 
-void DbImpl::Release(const Snapshot& snapshot) {
+SequenceNumber DbImpl::AddSnapshot() {
   absl::MutexLock lock(&snapshot_mutex_);
-  snapshots_.erase(snapshots_.find(snapshot.sequence()));
+  const SequenceNumber sequence = visible();
+  // What is visible only grows: the last place is the right one.
+  snapshots_.push_back(sequence);
+  return sequence;
+}
+
+void DbImpl::RemoveSnapshot(SequenceNumber sequence) {
+  absl::MutexLock lock(&snapshot_mutex_);
+  snapshots_.erase(std::lower_bound(snapshots_.begin(), snapshots_.end(), sequence));
 }
 
 std::vector<SequenceNumber> DbImpl::Boundaries() const {

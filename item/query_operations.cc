@@ -251,11 +251,8 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
         break;
       }
       if (page.scanned_count % kItemsBetweenYields == 0) co_await io::Yield{};
-      if (scan.forward) {
-        co_await iterator->NextAsync();
-      } else {
-        co_await iterator->PrevAsync();
-      }
+      const bool ready = scan.forward ? iterator->StartNext() : iterator->StartPrev();
+      if (!ready) co_await iterator->SettleAsync();
     }
     VARVE_CO_RETURN_IF_ERROR(iterator->status());
   }

@@ -258,7 +258,7 @@ io::Task<Status> Store::Complete(const Table& table, TableDescription* descripti
     item_bytes += ItemView(iterator->value()).size_bytes();
     entry_bytes += iterator->key().size() + iterator->value().size();
     last_key = iterator->key();
-    co_await iterator->NextAsync();
+    if (!iterator->StartNext()) co_await iterator->SettleAsync();
   }
   VARVE_CO_RETURN_IF_ERROR(iterator->status());
   description->item_count = items;

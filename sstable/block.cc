@@ -229,8 +229,8 @@ bool BlockCursor::GoToRestart(uint32_t i) {
   return false;
 }
 
-void BlockCursor::FollowRestarts() {
-  while (restart_ + 1 < parts_.restart_count && next_ >= parts_.restart_entry(restart_ + 1)) {
+void BlockCursor::FollowRestarts(const char* entry) {
+  while (restart_ + 1 < parts_.restart_count && entry >= parts_.restart_entry(restart_ + 1)) {
     ++restart_;
   }
 }
@@ -240,7 +240,7 @@ void BlockCursor::NextBatch() {
     valid_ = false;
     return;
   }
-  FollowRestarts();
+  FollowRestarts(next_);
   Decode(parts_.values);
 }
 
@@ -282,9 +282,18 @@ void BlockCursor::PrevBatch() {
     return;
   }
   // The entry before lies in this restart interval or, if this is its first entry, in the one
-  // before.
+  // before. Where intervals are short enough, two of them make a batch.
   const bool first = target == parts_.restart_entry(restart_) && restart_ > 0;
-  if (GoToRestart(first ? restart_ - 1 : restart_)) DecodeUpTo(target);
+  uint32_t from = first ? restart_ - 1 : restart_;
+  if (short_intervals_ && from > 0) --from;
+  if (!GoToRestart(from)) return;
+  DecodeUpTo(target);
+  if (begin_ != parts_.restart_entry(from)) {
+    short_intervals_ = false;  // not all of them fitted
+    FollowRestarts(begin_);
+  } else if (count_ <= kBatchMax / 2) {
+    short_intervals_ = true;
+  }
 }
 
 }  // namespace varve::sstable

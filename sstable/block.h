@@ -60,7 +60,8 @@ struct DecodedEntry {
 
 // Decodes the entry at `p`, which is not behind the entries. Returns where the next one starts, or
 // nullptr if it runs past the entries or has an unknown kind.
-inline const char* DecodeEntry(const BlockParts& parts, const char* p, DecodedEntry* entry) {
+[[gnu::always_inline]] inline const char* DecodeEntry(const BlockParts& parts, const char* p,
+                                                      DecodedEntry* entry) {
   const char* const end = parts.values;
   uint64_t shared, unshared, value_bytes;
   // What is usual: two numbers of one byte, and one of one or two.
@@ -159,13 +160,14 @@ class BlockCursor {
   enum class Decoded : uint8_t { kEntry, kNoRoom, kMalformed };
   Decoded DecodeOne();
   void GrowKeys(size_t bytes);
-  // Brings restart_ up to next_, which has moved forward.
-  void FollowRestarts();
+  // Brings restart_ up to `entry`, which lies behind it.
+  void FollowRestarts(const char* entry);
   void Malformed();
 
   BlockParts parts_;
   bool valid_ = false;
   bool malformed_ = false;
+  bool short_intervals_ = false;  // two restart intervals fit a batch
   uint32_t at_ = 0;
   uint32_t count_ = 0;
   uint32_t restart_ = 0;         // the batch begins at or behind this restart, and before the next

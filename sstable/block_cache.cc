@@ -168,6 +168,14 @@ BlockPin BlockCache::Find(uint64_t file, uint64_t offset, bool touch) {
   return {};
 }
 
+void BlockCache::Prefetch(uint64_t file, uint64_t offset) const {
+  const uint64_t hash = HashPlace(file, offset);
+  __builtin_prefetch(
+      &shards_[(hash >> 32) & (shard_count_ - 1)].slots[hash & (slots_per_shard_ - 1)],
+      /*rw=*/1);
+  asm volatile("");  // GCC drops calls of functions that only prefetch
+}
+
 bool BlockCache::Contains(uint64_t file, uint64_t offset) const {
   const uint64_t hash = HashPlace(file, offset);
   return shards_[(hash >> 32) & (shard_count_ - 1)].Locate(

@@ -12,6 +12,9 @@ constexpr size_t kWindowBytesFirst = 16 << 10;
 constexpr size_t kWindowBytesMax = 256 << 10;
 // After so many steps from block to block, a miss reads more than its block.
 constexpr uint32_t kStepsBeforeWindow = 2;
+// How much of a block that will be needed soon is brought near: the keys of an ordinary one. What
+// lies behind is left to the processor, which notices that it is read in order.
+constexpr size_t kPreloadBytes = 1024;
 // How far ahead of the current block cached blocks are skipped in search of one to read.
 constexpr uint32_t kCachedBlocksSkippedMax = 1024;
 
@@ -31,6 +34,8 @@ BlockSource::Outcome BlockSource::Load() {
 
 void BlockSource::Reset() {
   status_ = absl::OkStatus();
+  ahead_ = kNone;
+  ahead_pin_.Release();
   if (window_ != nullptr && !window_->status.ok()) window_ = nullptr;
   chunks_.erase(std::remove_if(chunks_.begin(), chunks_.end(),
                                [](const std::shared_ptr<Chunk>& chunk) {
@@ -46,16 +51,39 @@ BlockSource::Outcome BlockSource::Enter(uint32_t block) {
   const Outcome outcome =
       options_.reading == IteratorOptions::Reading::kScan ? EnterScan(block) : EnterCached(block);
   if (outcome == Outcome::kReady) {
-    steps_ = block_ != kNone && block == block_ + 1 ? steps_ + 1 : 0;
+    const int step = StepTo(block);
+    steps_ = step == 0 ? 0 : step == step_ ? steps_ + 1 : 1;
+    step_ = step;
     block_ = block;
     current_ = true;
   }
   return outcome;
 }
 
+void BlockSource::Announce(uint32_t block) const {
+  if (options_.reading != IteratorOptions::Reading::kCached) return;
+  table_.cache_.Prefetch(loaded_->file_number, loaded_->index.place(block).offset);
+}
+
+void BlockSource::Preload(uint32_t block) {
+  if (options_.reading != IteratorOptions::Reading::kCached || ahead_ == block) return;
+  if (current_ && block_ == block) return;
+  ahead_ = block;
+  ahead_pin_ = table_.cache_.Lookup(loaded_->file_number, loaded_->index.place(block).offset);
+  const std::string_view bytes = ahead_pin_.bytes();
+  for (size_t at = 0; at < std::min(bytes.size(), kPreloadBytes); at += 64) {
+    __builtin_prefetch(bytes.data() + at);
+  }
+}
+
 BlockSource::Outcome BlockSource::Fail(Status status) {
   status_ = std::move(status);
   return Outcome::kFailed;
+}
+
+int BlockSource::StepTo(uint32_t block) const {
+  if (block_ == kNone) return 0;
+  return block == block_ + 1 ? 1 : block + 1 == block_ ? -1 : 0;
 }
 
 BlockSource::Outcome BlockSource::UsePin(uint32_t block, BlockPin pin, bool from_cache) {
@@ -66,6 +94,10 @@ BlockSource::Outcome BlockSource::UsePin(uint32_t block, BlockPin pin, bool from
 }
 
 BlockSource::Outcome BlockSource::EnterCached(uint32_t block) {
+  if (ahead_ == block) {
+    ahead_ = kNone;
+    if (ahead_pin_) return UsePin(block, std::move(ahead_pin_), /*from_cache=*/true);
+  }
   const BlockPlace place = loaded_->index.place(block);
   BlockPin pin = table_.cache_.Lookup(loaded_->file_number, place.offset);
   if (pin) return UsePin(block, std::move(pin), /*from_cache=*/true);
@@ -83,16 +115,20 @@ BlockSource::Outcome BlockSource::EnterCached(uint32_t block) {
         /*from_cache=*/false);
   }
 
-  const bool forward = block_ != kNone && block == block_ + 1;
-  if (forward && steps_ >= kStepsBeforeWindow) {
+  window_ = PlanWindow(block);
+  want_ = Want::kWindow;
+  return Outcome::kWaiting;
+}
+
+std::shared_ptr<BlockSource::Chunk> BlockSource::PlanWindow(uint32_t block) {
+  const int step = StepTo(block);
+  if (step != 0 && step == step_ && steps_ >= kStepsBeforeWindow) {
     window_bytes_ = std::clamp(2 * window_bytes_, kWindowBytesFirst,
                                std::min(kWindowBytesMax, options_.read_bytes_max));
   } else {
     window_bytes_ = 0;
   }
-  window_ = Plan(block, window_bytes_);
-  want_ = Want::kWindow;
-  return Outcome::kWaiting;
+  return step < 0 ? PlanBefore(block, window_bytes_) : Plan(block, window_bytes_);
 }
 
 BlockSource::Outcome BlockSource::EnterScan(uint32_t block) {
@@ -120,7 +156,7 @@ BlockSource::Outcome BlockSource::EnterScan(uint32_t block) {
   const bool backward = block_ != kNone && block < block_;
   if (io::Executor::Current() == nullptr || backward) {
     // Nobody would run reads in the background, or they would be the wrong ones.
-    window_ = Plan(block, backward ? 0 : options_.read_bytes_max);
+    window_ = backward ? PlanWindow(block) : Plan(block, options_.read_bytes_max);
     want_ = Want::kWindow;
     return Outcome::kWaiting;
   }
@@ -154,7 +190,27 @@ BlockSource::Outcome BlockSource::UsePages(uint32_t block, const Chunk& chunk) {
 
 uint32_t BlockSource::ReadLimit() const {
   const TableIndex& index = loaded_->index;
-  return has_limit_ ? index.Find(read_until_, kSequenceMax) + 1 : index.blocks();
+  return read_until_.empty() ? index.blocks() : index.Find(read_until_, kSequenceMax) + 1;
+}
+
+uint32_t BlockSource::ReadFloor() const {
+  return read_from_.empty() ? 0 : loaded_->index.Find(read_from_, kSequenceMax);
+}
+
+std::shared_ptr<BlockSource::Chunk> BlockSource::PlanBefore(uint32_t last, size_t bytes) {
+  const TableIndex& index = loaded_->index;
+  const BlockPlace place = index.place(last);
+  const uint64_t end = io::PageCeiling(place.offset + place.stored_bytes);
+  uint64_t begin = io::PageFloor(place.offset);
+  uint32_t first = last;
+  const uint32_t floor = std::min(ReadFloor(), last);
+  for (; first > floor; --first) {
+    const uint64_t before = io::PageFloor(index.place(first - 1).offset);
+    // Blocks that begin on the first page come for free.
+    if (before < begin && end - before > bytes) break;
+    begin = before;
+  }
+  return NewChunk(begin, end, first, last + 1, bytes);
 }
 
 std::shared_ptr<BlockSource::Chunk> BlockSource::Plan(uint32_t first, size_t bytes) {
@@ -171,6 +227,12 @@ std::shared_ptr<BlockSource::Chunk> BlockSource::Plan(uint32_t first, size_t byt
     if (next_end > end && next_end - begin > bytes) break;
     end = next_end;
   }
+  return NewChunk(begin, end, first, past, bytes);
+}
+
+std::shared_ptr<BlockSource::Chunk> BlockSource::NewChunk(uint64_t begin, uint64_t end,
+                                                          uint32_t first, uint32_t past,
+                                                          size_t bytes) {
   auto chunk = std::make_shared<Chunk>();
   chunk->offset = begin;
   chunk->bytes = end - begin;
@@ -189,7 +251,7 @@ std::shared_ptr<BlockSource::Chunk> BlockSource::Plan(uint32_t first, size_t byt
 void BlockSource::DropChunksBefore(uint32_t block) {
   while (!chunks_.empty() && chunks_.front()->past <= block) {
     std::shared_ptr<Chunk> chunk = std::move(chunks_.front());
-    chunks_.pop_front();
+    chunks_.erase(chunks_.begin());
     // Whose read is done has no other owner.
     if (chunk->done.IsSet() && spare_.size() < options_.reads_in_flight_max) {
       spare_.push_back(std::move(chunk->pages));

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,9 +27,9 @@ class BlockSource final : public BlockFetch {
   BlockSource(const Table& table, const IteratorOptions& options)
       : table_(table),
         options_(options),
-        read_until_(options.read_until),
-        has_limit_(!options.read_until.empty()) {
-    options_.read_until = {};
+        read_from_(options.read_from),
+        read_until_(options.read_until) {
+    options_.read_from = options_.read_until = {};
     options_.reads_in_flight_max = std::max<uint32_t>(options_.reads_in_flight_max, 1);
     options_.read_bytes_max =
         std::max<size_t>(io::PageFloor(options_.read_bytes_max), io::kPageBytes);
@@ -42,6 +41,12 @@ class BlockSource final : public BlockFetch {
 
   // Makes `block` the current one. After kWaiting: call Run or RunNow, then this again.
   Outcome Enter(uint32_t block);
+
+  // Hints that `block` is likely to be entered soon. Announce brings its place in the cache near;
+  // Preload, some time later, pins it there and brings its beginning near. At most one block, the
+  // last one, is kept so. Blocks that are not cached are left alone.
+  void Announce(uint32_t block) const;
+  void Preload(uint32_t block);
 
   // The current block, valid until the next Enter.
   std::string_view bytes() const { return bytes_; }
@@ -76,8 +81,18 @@ class BlockSource final : public BlockFetch {
 
   // A chunk of the blocks from `first` on that fit into `bytes`; at least one.
   std::shared_ptr<Chunk> Plan(uint32_t first, size_t bytes);
-  // The first block that need not be read ahead.
+  // The same of those up to `last`.
+  std::shared_ptr<Chunk> PlanBefore(uint32_t last, size_t bytes);
+  std::shared_ptr<Chunk> NewChunk(uint64_t begin, uint64_t end, uint32_t first, uint32_t past,
+                                  size_t bytes);
+  // The window for a miss of `block`: larger with each, once the iterator has gone from block to
+  // block for a while.
+  std::shared_ptr<Chunk> PlanWindow(uint32_t block);
+  // 1 or -1 if `block` is the neighbour of the last one, else 0.
+  int StepTo(uint32_t block) const;
+  // The first block that need not be read ahead, and the last before which it need not be.
   uint32_t ReadLimit() const;
+  uint32_t ReadFloor() const;
   // Starts reads, as many as may be under way, of what lies at or behind `block`.
   void StartReads(uint32_t block);
   void StartRead(uint32_t first);
@@ -87,8 +102,8 @@ class BlockSource final : public BlockFetch {
 
   const Table& table_;
   IteratorOptions options_;
+  const std::string read_from_;
   const std::string read_until_;
-  const bool has_limit_;
   std::shared_ptr<const LoadedTable> loaded_;
   Status status_;
   Want want_ = Want::kIndex;
@@ -97,17 +112,21 @@ class BlockSource final : public BlockFetch {
   static constexpr uint32_t kNone = ~uint32_t{0};
   uint32_t block_ = kNone;  // the last that was current
   bool current_ = false;    // bytes_ is still that block
-  uint32_t steps_ = 0;      // forward from block to block, without a gap
+  uint32_t steps_ = 0;      // from block to block in one direction, without a gap
+  int step_ = 0;            // the last of them
   std::string_view bytes_;
   bool from_cache_ = false;
   BlockPin pin_;
   std::string scratch_;
+  // What Preload found.
+  uint32_t ahead_ = kNone;
+  BlockPin ahead_pin_;
 
   // What was read for the last miss.
   std::shared_ptr<Chunk> window_;
   size_t window_bytes_ = 0;
   // kScan: reads done and under way, ascending.
-  std::deque<std::shared_ptr<Chunk>> chunks_;
+  std::vector<std::shared_ptr<Chunk>> chunks_;
   uint32_t next_read_ = 0;  // the first block that no read was started for
   std::vector<PageBuffer> spare_;
 };

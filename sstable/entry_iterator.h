@@ -64,6 +64,13 @@ class EntryIterator {
   virtual void SeekToLast() = 0;
   virtual void Seek(std::string_view key, SequenceNumber sequence) = 0;
   virtual void SeekBefore(std::string_view key, SequenceNumber sequence) = 0;
+  // Hints of a Seek, or SeekBefore, of the same target, which is the next movement. In two stages,
+  // so that several iterators can be brought near their places side by side: each call starts loads
+  // from memory that the next one needs. Never waits.
+  enum class Target : uint8_t { kAtOrAfter, kBefore };
+  virtual void AnnounceSeek(Target target, std::string_view key, SequenceNumber sequence) {}
+  virtual void PreloadSeek() {}
+
   // In kEntry only.
   void Next() {
     if (at_ + 1 != window_end_) {

@@ -42,12 +42,13 @@ struct LoadedTable;  // sstable/loaded_table.h
 
 struct IteratorOptions {
   enum class Reading : uint8_t {
-    // For users. Blocks come from the cache and go there. Once it moves forward through blocks that
-    // are not cached, it reads ahead, in growing steps.
+    // For users. Blocks come from the cache and go there. Once it moves through blocks that are not
+    // cached, in either direction, it reads ahead, in growing steps.
     kCached,
     // For compactions. Reads ahead from the start, in large steps with several in flight, on the
-    // executor that it is used on, and puts nothing into the cache; blocks that are cached anyway
-    // are taken from there. Reads under way own what they need, so the iterator may be destroyed at
+    // executor that it is used on (forward; backward as above), and puts nothing into the cache;
+    // blocks that are cached anyway are taken from there. Reads under way own what they need, so
+    // the iterator may be destroyed at
     // any time; the executor (a Worker's) must go on running until they are done.
     kScan,
   };
@@ -58,8 +59,9 @@ struct IteratorOptions {
   size_t read_bytes_max = 512 << 10;
   uint32_t reads_in_flight_max = 4;
 
-  // No need to read ahead at or beyond this key (empty: to the end of the table). A hint: the
-  // iterator does not stop there.
+  // No need to read ahead before the first of these keys, or at or beyond the second (empty: to the
+  // end of the table). A hint: the iterator does not stop there.
+  std::string_view read_from = {};
   std::string_view read_until = {};
 };
 

@@ -1,5 +1,7 @@
 #include "sstable/table_iterator.h"
 
+#include <cassert>
+
 namespace varve::sstable {
 
 void TableIterator::Fail(Status status) {
@@ -12,14 +14,29 @@ void TableIterator::FailMalformed() {
   Fail(Corruption("{}:{}: malformed block", table_.path(), offset));
 }
 
-void TableIterator::Begin(Motion motion, std::string_view key, SequenceNumber sequence) {
+void TableIterator::Aim(Motion motion, std::string_view key, SequenceNumber sequence) {
   status_ = absl::OkStatus();
   source_.Reset();
   motion_ = motion;
   target_key_.assign(key);
   target_sequence_ = sequence;
   chosen_ = false;
+}
+
+void TableIterator::Begin(Motion motion, std::string_view key, SequenceNumber sequence) {
+  assert(!announced_ || (motion == motion_ && key == target_key_));
+  if (!announced_) Aim(motion, key, sequence);
+  announced_ = false;
   Resume();
+}
+
+void TableIterator::AnnounceSeek(Target target, std::string_view key, SequenceNumber sequence) {
+  announced_ = false;
+  Aim(target == Target::kBefore ? Motion::kSeekBefore : Motion::kSeek, key, sequence);
+  if (source_.Load() != BlockSource::Outcome::kReady) return;
+  ChooseBlock();
+  source_.Announce(block_);
+  announced_ = true;
 }
 
 void TableIterator::Resume() {
@@ -64,6 +81,7 @@ void TableIterator::Proceed() {
       case BlockSource::Outcome::kReady:
         break;
     }
+    AnnounceNeighbour();
     if (!cursor_.Reset(source_.bytes())) return FailMalformed();
     if (MoveInBlock()) {
       return ShowBatch();
@@ -106,7 +124,15 @@ bool TableIterator::MoveInBlock() {
   return cursor_.valid();
 }
 
+void TableIterator::AnnounceNeighbour() {
+  const bool backward = motion_ == Motion::kSeekBefore || motion_ == Motion::kLast;
+  if (backward ? block_ > 0 : block_ + 1 < source_.loaded().index.blocks()) {
+    source_.Announce(backward ? block_ - 1 : block_ + 1);
+  }
+}
+
 void TableIterator::NextWindow() {
+  if (block_ + 1 < source_.loaded().index.blocks()) source_.Preload(block_ + 1);
   cursor_.NextBatch();
   if (cursor_.valid()) return ShowBatch();
   if (cursor_.malformed()) return FailMalformed();
@@ -117,6 +143,7 @@ void TableIterator::NextWindow() {
 }
 
 void TableIterator::PrevWindow() {
+  if (block_ > 0) source_.Preload(block_ - 1);
   cursor_.PrevBatch();
   if (cursor_.valid()) return ShowBatch();
   if (cursor_.malformed()) return FailMalformed();

@@ -526,6 +526,57 @@ TEST_F(TableOnSim, AScanReadsEachPageOnceInLargeSteps) {
   EXPECT_EQ(read_bytes(), 0);
 }
 
+TEST_F(TableOnSim, AScanBackwardReadsEachPageOnceInGrowingSteps) {
+  Random random(26);
+  const Model model = RandomModel(random, {.keys = 20'000});
+  const TableInfo info = MustBuild(world_, 1, {}, model);
+  const auto scan = [](const Table& table, IteratorOptions options,
+                       std::string from) -> io::Task<void> {
+    const auto iterator = table.NewIterator(options);
+    iterator->SeekToLast();
+    co_await Settle(*iterator);
+    while (iterator->state() == EntryIterator::State::kEntry && iterator->entry().key >= from) {
+      iterator->Prev();
+      co_await Settle(*iterator);
+    }
+    EXPECT_TRUE(iterator->status().ok());
+  };
+  for (const auto reading : {IteratorOptions::Reading::kCached, IteratorOptions::Reading::kScan}) {
+    BlockCache cache({});
+    const Table table(world_.io(), world_.Path(1), info, cache);
+    ASSERT_TRUE(io::BlockOn(world_.io(), table.Load()).ok());
+    Watch();
+    reads_.clear();
+    io::BlockOn(world_.io(), scan(table, {.reading = reading}, ""));
+    uint64_t bytes = 0;
+    size_t largest = 0;
+    for (const Access& access : reads_) {
+      bytes += access.bytes;
+      largest = std::max<size_t>(largest, access.bytes);
+    }
+    EXPECT_EQ(bytes, io::PageCeiling(info.data_bytes));
+    EXPECT_EQ(largest, 256 << 10);
+    EXPECT_LE(reads_.size(), info.data_bytes / (256 << 10) + 10);
+    EXPECT_EQ(reads_.front().bytes, io::kPageBytes);
+
+    // It stops reading ahead where it is told that it will stop.
+    BlockCache fresh({});
+    const Table again(world_.io(), world_.Path(1), info, fresh);
+    ASSERT_TRUE(io::BlockOn(world_.io(), again.Load()).ok());
+    const std::string from =
+        std::next(model.begin(), static_cast<ptrdiff_t>(model.size() / 2))->first.key;
+    reads_.clear();
+    IteratorOptions options{.reading = reading};
+    options.read_from = from;
+    io::BlockOn(world_.io(), scan(again, options, from));
+    uint64_t lowest = info.data_bytes;
+    for (const Access& access : reads_) lowest = std::min(lowest, access.offset);
+    const uint64_t before = again.ApproximateBytes("", from);
+    EXPECT_GE(lowest + (64 << 10), before);  // a large entry more at most
+    EXPECT_GT(before, info.data_bytes / 4);
+  }
+}
+
 TEST_F(TableOnSim, ReadErrorsAreReportedAndPass) {
   Random random(25);
   const Model model = RandomModel(random, {.keys = 5000});
