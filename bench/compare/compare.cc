@@ -28,7 +28,6 @@ struct Options {
   uint64_t memory_mib = 1024;
   uint64_t memtable_mib = 64;
   uint64_t memtable_budget_mib = 256;
-  int turns = 0;
   bool list = false;
   std::string json;
   std::string html;
@@ -78,7 +77,7 @@ int Compare(Options options, const std::string& command_line) {
   options.runner.engine.memtable_bytes = options.memtable_mib << 20;
   options.runner.engine.memtable_budget_bytes = options.memtable_budget_mib << 20;
   const Sizes sizes = SizesOf(options.suite);
-  options.runner.turns = options.turns > 0 ? options.turns : sizes.turns;
+  options.runner.suite_turns = sizes.turns;
   const StatusOr<std::vector<Row>> rows = Select(RowsOf(sizes), options.rows);
   if (!rows.ok()) {
     fmt::print(stderr, "varve_bench: {}\n", Message(rows.status()));
@@ -125,7 +124,7 @@ std::function<int()> AddCompare(CLI::App& app, const std::string& command_line) 
       ->check(CLI::IsMember({"quick", "standard", "big"}));
   compare->add_option("--rows", options->rows, "only these")->delimiter(',');
   compare->add_flag("--list", options->list, "print the suite's rows, and end");
-  compare->add_option("--turns", options->turns, "of every row; 0: as the suite says")
+  compare->add_option("--turns", options->runner.turns, "of every row; 0: as the suite says")
       ->check(CLI::Range(0, 1000));
   compare->add_option("--engine", options->runner.contestants, "which engines, in this order")
       ->delimiter(',')

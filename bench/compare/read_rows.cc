@@ -259,7 +259,7 @@ std::vector<Metric> ReadMetrics() {
 
 void AppendReadRows(const Sizes& sizes, std::vector<Row>* rows) {
   const double seconds = sizes.read_seconds;
-  const uint64_t keys = sizes.data_keys;
+  const uint64_t keys = sizes.cached_keys;
   const Setup cached = {
       .temperature = Temperature::kCached, .keys = keys, .cache_bytes = sizes.cache_bytes};
   for (const int threads : {1, 2}) {

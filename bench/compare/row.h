@@ -74,6 +74,8 @@ struct Context {
   double paced_rate = 0;
 };
 
+inline constexpr int kTurnsAny = 1 << 20;
+
 struct Row {
   std::string name;
   std::string title;
@@ -84,7 +86,8 @@ struct Row {
   // FailedPrecondition: the row can't be measured here, and is left out.
   std::function<StatusOr<Turn>(Context&)> measure;
   bool with_blobs = false;  // RocksDB also with blob files
-  int turns_max = 1 << 20;
+  // A suite makes no more turns of the row, which takes long.
+  int turns_max = kTurnsAny;
   // Measured first, because this row needs its figures.
   std::string needs = {};
 };

@@ -82,7 +82,9 @@ class Runner {
            (a.setup.temperature == Temperature::kCached ||
             a.setup.temperature == Temperature::kCold);
   }
-  int TurnsOf(const Row& row) const { return std::min(options_.turns, row.turns_max); }
+  int TurnsOf(const Row& row) const {
+    return options_.turns > 0 ? options_.turns : std::min(options_.suite_turns, row.turns_max);
+  }
 
   EngineConfig ConfigOf(const Setup& setup, const std::string& contestant) const {
     EngineConfig config = options_.engine;

@@ -13,7 +13,8 @@ namespace varve::bench {
 struct RunnerOptions {
   std::string directory = "varve-bench-data";
   std::vector<std::string> contestants{"varve", "rocksdb", "rocksdb-blobs"};
-  int turns = 1;
+  int turns = 0;  // of every row; 0: the suite's, as far as the row goes along
+  int suite_turns = 1;
   bool keep = false;      // the data that reads find, for the next run
   EngineConfig engine;    // what all rows have in common
   double paced_rate = 0;  // instead of 80 % of RocksDB's

@@ -15,8 +15,9 @@ constexpr uint64_t kCachedEntryBytes = 200;
 Sizes Quick() {
   return {.fill_keys = kMillion,
           .batch_keys = kMillion,
-          .data_keys = kMillion,
+          .cached_keys = kMillion,
           .cold_keys = 2 * kMillion,
+          .data_keys = kMillion,
           .growth_keys = 100'000,
           .overwrite_keys = 500'000,
           .amplification_keys = 500'000,
@@ -32,9 +33,10 @@ Sizes Quick() {
 Sizes Standard() {
   return {.fill_keys = 20 * kMillion,
           .batch_keys = 10 * kMillion,
-          .data_keys = 10 * kMillion,
+          .cached_keys = 10 * kMillion,
           .cold_keys = 10 * kMillion,
-          .growth_keys = 2 * kMillion,
+          .data_keys = 10 * kMillion,
+          .growth_keys = kMillion,
           .overwrite_keys = 5 * kMillion,
           .amplification_keys = 4 * kMillion,
           .large_bytes = uint64_t{1} << 30,
@@ -48,11 +50,13 @@ Sizes Standard() {
 
 Sizes Big(uint64_t memory_bytes) {
   const uint64_t keys = 4 * memory_bytes / kEntryBytes;
+  const uint64_t cached_keys = memory_bytes / kCachedEntryBytes;
   return {.fill_keys = keys,
           .batch_keys = keys,
-          .data_keys = keys,
+          .cached_keys = cached_keys,
           .cold_keys = keys,
-          .growth_keys = keys / 10,
+          .data_keys = keys,
+          .growth_keys = cached_keys / 10,
           .overwrite_keys = keys / 2,
           .amplification_keys = keys,
           .large_bytes = 4 * memory_bytes,
@@ -76,8 +80,8 @@ Sizes SizesOf(const SuiteOptions& options) {
                 : options.name == "standard" ? Standard()
                                              : Big(options.memory_bytes);
   for (uint64_t* count :
-       {&sizes.fill_keys, &sizes.batch_keys, &sizes.data_keys, &sizes.cold_keys, &sizes.growth_keys,
-        &sizes.overwrite_keys, &sizes.amplification_keys, &sizes.open_keys}) {
+       {&sizes.fill_keys, &sizes.batch_keys, &sizes.cached_keys, &sizes.cold_keys, &sizes.data_keys,
+        &sizes.growth_keys, &sizes.overwrite_keys, &sizes.amplification_keys, &sizes.open_keys}) {
     *count = std::max<uint64_t>(1000,
                                 static_cast<uint64_t>(static_cast<double>(*count) * options.scale));
   }
@@ -87,7 +91,10 @@ Sizes SizesOf(const SuiteOptions& options) {
     *seconds = std::max(0.01, *seconds * options.scale);
   }
   if (options.keys > 0) {
-    sizes.fill_keys = sizes.batch_keys = sizes.data_keys = sizes.cold_keys = options.keys;
+    for (uint64_t* count : {&sizes.fill_keys, &sizes.batch_keys, &sizes.cached_keys,
+                            &sizes.cold_keys, &sizes.data_keys}) {
+      *count = options.keys;
+    }
     sizes.cache_bytes = std::max(sizes.cache_bytes, options.keys * kCachedEntryBytes);
   }
   if (options.paced_seconds > 0) sizes.paced_seconds = options.paced_seconds;

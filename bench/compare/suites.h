@@ -13,8 +13,9 @@ namespace varve::bench {
 struct Sizes {
   uint64_t fill_keys = 0;       // one by one
   uint64_t batch_keys = 0;      // in batches
-  uint64_t data_keys = 0;       // that reads find
+  uint64_t cached_keys = 0;     // that cached reads find
   uint64_t cold_keys = 0;       // that cold reads find
+  uint64_t data_keys = 0;       // that overwrites find
   uint64_t growth_keys = 0;     // before growth to ten times as many
   uint64_t overwrite_keys = 0;  // that the search for the sustained rate writes
   uint64_t amplification_keys = 0;

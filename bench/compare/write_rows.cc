@@ -135,13 +135,13 @@ Row DurableRow(int threads, double seconds, Target target) {
 void AppendWriteRows(const Sizes& sizes, std::vector<Row>* rows) {
   const auto fill = [&](std::string name, std::string title, uint64_t keys, uint64_t batch,
                         Order order, double bound) {
-    rows->push_back(
-        {.name = std::move(name),
-         .title = std::move(title),
-         .setup = {.keys = keys},
-         .metrics = FillMetrics(),
-         .targets = {{"keys until settled", Against::kRocksDb, true, bound}},
-         .measure = [=](Context& context) { return Fill(context, keys, batch, order); }});
+    rows->push_back({.name = std::move(name),
+                     .title = std::move(title),
+                     .setup = {.keys = keys},
+                     .metrics = FillMetrics(),
+                     .targets = {{"keys until settled", Against::kRocksDb, true, bound}},
+                     .measure = [=](Context& context) { return Fill(context, keys, batch, order); },
+                     .turns_max = batch == 1 ? 2 : kTurnsAny});
   };
   fill("fill-random", "random fill, one by one", sizes.fill_keys, 1, Order::kRandom, 5);
   fill("fill-random-batch", "random fill in batches of 1,000", sizes.batch_keys, 1000,
@@ -153,7 +153,7 @@ void AppendWriteRows(const Sizes& sizes, std::vector<Row>* rows) {
   rows->push_back(DurableRow(64, sizes.durable_seconds, {"writes", Against::kRocksDb, true, 6}));
 
   const uint64_t data_keys = sizes.data_keys;
-  const Setup data = {.temperature = Temperature::kCached,
+  const Setup data = {.temperature = Temperature::kCold,
                       .keys = data_keys,
                       .cache_bytes = sizes.cache_bytes,
                       .changes_data = true};
