@@ -10,6 +10,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
+#include <rocksdb/version.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -239,9 +240,13 @@ class RocksDbRuns {
     options.write_buffer_size = size_t{512} << 20;
     options.compression = rocksdb::kNoCompression;
     options.disable_auto_compactions = true;
+#if ROCKSDB_MAJOR >= 11
+    Check(rocksdb::DB::Open(options, directory_, &db_));
+#else
     rocksdb::DB* db = nullptr;
     Check(rocksdb::DB::Open(options, directory_, &db));
     db_.reset(db);
+#endif
     FillRuns(
         runs,
         [&](const std::string& key, const std::string& value) {
