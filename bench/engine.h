@@ -70,8 +70,8 @@ class Engine {
   virtual Status WaitUntilSettled() = 0;
 
   virtual EngineCounters Counters() = 0;
-  // RocksDB: blocks that this thread has read from the device. Varve: point reads, of all threads,
-  // that had to read from it.
+  // RocksDB: blocks that this thread, which opened it, has read from the device. Varve: point
+  // reads, of all threads, that had to read from it.
   virtual uint64_t BlockReads() = 0;
   // Ends of the names of the files that hold data, logs left out.
   virtual std::vector<std::string> TableSuffixes() const = 0;

@@ -77,6 +77,9 @@ class RocksDbEngine : public Engine {
     multi_get_.async_io = true;
     multi_get_.optimize_multiget_for_io = true;
     count_block_reads_ = config.count_block_reads;
+    // Of this thread; an earlier engine may have left it on.
+    rocksdb::SetPerfLevel(count_block_reads_ ? rocksdb::PerfLevel::kEnableCount
+                                             : rocksdb::PerfLevel::kDisable);
 
 #if ROCKSDB_MAJOR >= 11
     return FromRocksDb(rocksdb::DB::Open(options, config.directory, &db_));
@@ -197,9 +200,7 @@ class RocksDbEngine : public Engine {
   }
 
   uint64_t BlockReads() override {
-    if (!count_block_reads_) return 0;
-    rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
-    return rocksdb::get_perf_context()->block_read_count;
+    return count_block_reads_ ? rocksdb::get_perf_context()->block_read_count : 0;
   }
 
   std::vector<std::string> TableSuffixes() const override { return {".sst", ".blob"}; }
