@@ -19,6 +19,8 @@ using State = sstable::EntryIterator::State;
 // How many values are read side by side, and how many entries wait for them, at most.
 constexpr size_t kRewriteReadsMax = 32;
 constexpr size_t kRewriteEntriesMax = 1024;
+// Every so many entries the job looks whether their block is cached.
+constexpr uint64_t kCacheSample = 4;
 
 class Job {
  public:
@@ -71,7 +73,10 @@ class Job {
           VARVE_CO_RETURN_IF_ERROR(co_await Add(survivor));
         }
       }
-      if (request_.cache != nullptr && !kept.empty() && table_ != nullptr && input.from_cache()) {
+      // A sample of the entries says well enough which blocks are in use.
+      const bool sampled = progress.entries_read % kCacheSample == 0;
+      if (sampled && request_.cache != nullptr && !kept.empty() && table_ != nullptr &&
+          input.from_cache()) {
         table_->KeepCached();
       }
       input.Next();
@@ -105,10 +110,7 @@ class Job {
            !table_->wants_flush() && !EndsTable(entry.key);
   }
 
-  void AddNow(const Entry& entry) {
-    table_->Add(entry);
-    last_key_.assign(entry.key);
-  }
+  void AddNow(const Entry& entry) { table_->Add(entry); }
 
   io::Task<Status> Add(const Entry& entry) {
     if (request_.rewrite_value_files.empty()) return Emit(entry);
@@ -119,7 +121,7 @@ class Job {
   bool EndsTable(std::string_view key) const {
     const bool reached = table_->EstimatedBytes() >= request_.table_bytes_target;
     const bool cut = next_cut_ < request_.cuts.size() && key >= request_.cuts[next_cut_];
-    return (reached || cut) && key != last_key_;
+    return (reached || cut) && key != table_->last_key();
   }
 
   io::Task<Status> Emit(const Entry& entry) {
@@ -258,8 +260,7 @@ class Job {
   JobResult result_;
 
   std::unique_ptr<sstable::TableBuilder> table_;
-  std::string last_key_;  // the last one added to table_
-  size_t next_cut_ = 0;   // the first cut that lies behind the beginning of table_
+  size_t next_cut_ = 0;  // the first cut that lies behind the beginning of table_
   std::unique_ptr<sstable::ValueFileWriter> values_;
   std::string reference_;
 

@@ -8,32 +8,30 @@
 
 namespace varve::sstable {
 
-size_t BlockBuilder::BytesOf(size_t position, uint32_t shared, size_t key_bytes,
-                             size_t value_bytes) const {
-  const bool restart = position % restart_interval_ == 0;
+size_t BlockBuilder::BytesOf(bool restart, size_t shared, size_t key_bytes, size_t value_bytes) {
   if (restart) shared = 0;
   // The kind takes the two lowest bits and does not change how many bytes the number has.
   return VarintBytes(shared) + VarintBytes(key_bytes - shared) + VarintBytes(value_bytes * 4) +
          (key_bytes - shared) + value_bytes + (restart ? kRestartBytes : 0);
 }
 
-size_t BlockBuilder::EncodedBytesWith(const Entry& entry) const {
-  const uint32_t shared = empty() ? 0 : static_cast<uint32_t>(SharedBytes(last().key, entry.key));
+size_t BlockBuilder::EncodedBytesWith(const Entry& entry, size_t shared) const {
   const SequenceNumber low = std::min(sequence_min_, entry.sequence);
   const SequenceNumber high = std::max(sequence_max_, entry.sequence);
   return kBlockHeaderBytes + entry_bytes_ +
-         BytesOf(count(), shared, entry.key.size(), entry.value.size()) +
+         BytesOf(count() == next_restart_, shared, entry.key.size(), entry.value.size()) +
          (count() + 1) * BytesFor(high - low);
 }
 
-void BlockBuilder::Add(const Entry& entry) {
-  const uint32_t shared = empty() ? 0 : static_cast<uint32_t>(SharedBytes(last().key, entry.key));
-  entry_bytes_ += BytesOf(count(), shared, entry.key.size(), entry.value.size());
+void BlockBuilder::Add(const Entry& entry, size_t shared) {
+  const bool restart = count() == next_restart_;
+  if (restart) next_restart_ += restart_interval_;
+  entry_bytes_ += BytesOf(restart, shared, entry.key.size(), entry.value.size());
   sequence_min_ = std::min(sequence_min_, entry.sequence);
   sequence_max_ = std::max(sequence_max_, entry.sequence);
   entries_.push_back({bytes_.size(), static_cast<uint32_t>(entry.key.size()),
-                      static_cast<uint32_t>(entry.value.size()), shared, entry.kind,
-                      entry.sequence});
+                      static_cast<uint32_t>(entry.value.size()), static_cast<uint32_t>(shared),
+                      entry.kind, entry.sequence});
   bytes_.append(entry.key);
   bytes_.append(entry.value);
 }
@@ -107,10 +105,12 @@ void BlockBuilder::Drop(size_t count) {
   entry_bytes_ = 0;
   sequence_min_ = kSequenceMax;
   sequence_max_ = 0;
+  next_restart_ = (entries_.size() + restart_interval_ - 1) / restart_interval_ * restart_interval_;
   for (size_t i = 0; i < entries_.size(); ++i) {
     Pending& pending = entries_[i];
     pending.offset -= cut;
-    entry_bytes_ += BytesOf(i, pending.shared, pending.key_bytes, pending.value_bytes);
+    entry_bytes_ +=
+        BytesOf(i % restart_interval_ == 0, pending.shared, pending.key_bytes, pending.value_bytes);
     sequence_min_ = std::min(sequence_min_, pending.sequence);
     sequence_max_ = std::max(sequence_max_, pending.sequence);
   }

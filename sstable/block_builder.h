@@ -44,6 +44,18 @@ inline uint32_t BytesFor(uint64_t number) {
   return number == 0 ? 0 : 8 - static_cast<uint32_t>(__builtin_clzll(number)) / 8;
 }
 
+// How many leading bytes two keys share.
+inline size_t SharedBytes(std::string_view a, std::string_view b) {
+  const size_t bound = std::min(a.size(), b.size());
+  size_t i = 0;
+  for (; i + 8 <= bound; i += 8) {
+    const uint64_t difference = LoadU64(a.data() + i) ^ LoadU64(b.data() + i);
+    if (difference != 0) return i + static_cast<size_t>(__builtin_ctzll(difference)) / 8;
+  }
+  while (i < bound && a[i] == b[i]) ++i;
+  return i;
+}
+
 // Entries wait here until it is decided how many of them make the next block: that depends on what
 // they compress to.
 class BlockBuilder {
@@ -58,10 +70,15 @@ class BlockBuilder {
     return kBlockHeaderBytes + entry_bytes_ +
            (empty() ? 0 : count() * BytesFor(sequence_max_ - sequence_min_));
   }
-  // The same with one more entry.
-  size_t EncodedBytesWith(const Entry& entry) const;
+  // The same with one more entry. `shared`: the bytes that its key has in common with the last
+  // one's; anything if the builder is empty.
+  size_t EncodedBytesWith(const Entry& entry, size_t shared) const;
+  size_t EncodedBytesWith(const Entry& entry) const {
+    return EncodedBytesWith(entry, SharedWithLast(entry));
+  }
 
-  void Add(const Entry& entry);
+  void Add(const Entry& entry, size_t shared);
+  void Add(const Entry& entry) { Add(entry, SharedWithLast(entry)); }
 
   Entry entry(size_t i) const;
   Entry last() const { return entry(entries_.size() - 1); }
@@ -81,28 +98,20 @@ class BlockBuilder {
     SequenceNumber sequence;
   };
 
+  size_t SharedWithLast(const Entry& entry) const {
+    return empty() ? 0 : SharedBytes(last().key, entry.key);
+  }
   // Of an entry with its value and restart, the sequence number not counted.
-  size_t BytesOf(size_t position, uint32_t shared, size_t key_bytes, size_t value_bytes) const;
+  static size_t BytesOf(bool restart, size_t shared, size_t key_bytes, size_t value_bytes);
 
   const uint32_t restart_interval_;
   std::string bytes_;
   std::vector<Pending> entries_;
   size_t entry_bytes_ = 0;
+  size_t next_restart_ = 0;  // the position of the next entry that is stored in full
   SequenceNumber sequence_min_ = kSequenceMax;
   SequenceNumber sequence_max_ = 0;
 };
-
-// How many leading bytes two keys share.
-inline size_t SharedBytes(std::string_view a, std::string_view b) {
-  const size_t bound = std::min(a.size(), b.size());
-  size_t i = 0;
-  for (; i + 8 <= bound; i += 8) {
-    const uint64_t difference = LoadU64(a.data() + i) ^ LoadU64(b.data() + i);
-    if (difference != 0) return i + static_cast<size_t>(__builtin_ctzll(difference)) / 8;
-  }
-  while (i < bound && a[i] == b[i]) ++i;
-  return i;
-}
 
 // The head of a key: its 4 bytes from `common` on as a number that orders as they do.
 inline uint32_t HeadAfter(std::string_view key, size_t common) {

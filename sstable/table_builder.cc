@@ -43,11 +43,15 @@ class TableBuilder::Impl {
   }
 
   void Add(const Entry& entry) {
-    if (!status_.ok() || !(status_ = Check(entry)).ok()) return;
-    Count(entry);
-    MakeRoom(entry);
-    pending_.Add(entry);
-    last_key_.assign(entry.key);
+    if (!status_.ok()) return;
+    // One comparison with the entry before says all: order, whether the key is new, what it shares.
+    const size_t shared = SharedBytes(last_key_, entry.key);
+    const bool same_key = shared == entry.key.size() && shared == last_key_.size();
+    if (!(status_ = Check(entry, shared, same_key)).ok()) return;
+    Count(entry, same_key);
+    MakeRoom(entry, shared);
+    pending_.Add(entry, shared);
+    if (!same_key) last_key_.assign(entry.key);
     last_sequence_ = entry.sequence;
   }
 
@@ -74,21 +78,23 @@ class TableBuilder::Impl {
 
   uint64_t EstimatedBytes() const {
     const double pending_bytes = static_cast<double>(pending_.EncodedBytes()) * ratio_;
-    const uint64_t filter_bytes = hashes_.size() * options_.filter_bits_per_key / 8;
-    return io::PageCeiling(writer_.offset() + static_cast<uint64_t>(pending_bytes) + filter_bytes +
-                           index_.EstimatedBytes() + info_.smallest_key.size() + last_key_.size() +
-                           4 * kFooterBytes);
+    return io::PageCeiling(complete_bytes_ + static_cast<uint64_t>(pending_bytes));
   }
   uint64_t entries() const { return info_.entries; }
+  std::string_view last_key() const { return last_key_; }
 
  private:
-  Status Check(const Entry& entry) const {
+  Status Check(const Entry& entry, size_t shared, bool same_key) const {
     if (entry.key.size() > kKeyBytesMax || entry.value.size() > kValueBytesMax) {
       return InvalidArgument("{}: entry with a key of {} bytes and a value of {} is too large",
                              writer_.path(), entry.key.size(), entry.value.size());
     }
-    if (info_.entries > 0 &&
-        CompareEntries(last_key_, last_sequence_, entry.key, entry.sequence) >= 0) {
+    const bool after =
+        same_key ? entry.sequence < last_sequence_
+                 : shared == last_key_.size() ||
+                       (shared < entry.key.size() && static_cast<uint8_t>(last_key_[shared]) <
+                                                         static_cast<uint8_t>(entry.key[shared]));
+    if (info_.entries > 0 && !after) {
       return InvalidArgument("{}: entry {} does not come after the one before it", writer_.path(),
                              info_.entries);
     }
@@ -96,10 +102,10 @@ class TableBuilder::Impl {
   }
 
   // Updates the info and the filter's hashes.
-  void Count(const Entry& entry) {
+  void Count(const Entry& entry, bool same_key) {
     const bool first = info_.entries == 0;
     if (first) info_.smallest_key = entry.key;
-    if (options_.filter_bits_per_key > 0 && (first || entry.key != last_key_)) {
+    if (options_.filter_bits_per_key > 0 && (first || !same_key)) {
       hashes_.push_back(Hash(entry.key));
     }
     ++info_.entries;
@@ -134,11 +140,11 @@ class TableBuilder::Impl {
   }
 
   // Cuts blocks until `entry` fits into the pending one, or that is empty.
-  void MakeRoom(const Entry& entry) {
-    while (!pending_.empty() && pending_.EncodedBytesWith(entry) > Limit()) Cut();
+  void MakeRoom(const Entry& entry, size_t shared) {
+    while (!pending_.empty() && pending_.EncodedBytesWith(entry, shared) > Limit()) Cut();
     if (pending_.empty() && Room() < io::kPageBytes) {
       const bool crumb = options_.compression_level != 0 && Room() < kRoomBytesMin;
-      if (crumb || pending_.EncodedBytesWith(entry) > Limit()) writer_.Pad(io::kPageBytes);
+      if (crumb || pending_.EncodedBytesWith(entry, shared) > Limit()) writer_.Pad(io::kPageBytes);
     }
   }
 
@@ -151,7 +157,7 @@ class TableBuilder::Impl {
     for (;;) {
       pending_.Encode(count, raw_);
       const bool compressed = compressor_.Compress(raw_, packed_);
-      const std::string& payload = compressed ? packed_ : raw_;
+      std::string& payload = compressed ? packed_ : raw_;
       const size_t stored_bytes = payload.size() + kBlockTrailerBytes;
       if (stored_bytes <= Room() || (count == 1 && Room() == io::kPageBytes)) {
         // Follow what the data compresses to, within about four blocks.
@@ -165,16 +171,17 @@ class TableBuilder::Impl {
     }
   }
 
-  void Emit(size_t count, std::string_view payload, BlockType type) {
+  // `payload` is raw_ or packed_; the trailer is put behind it for a moment, which saves a copy.
+  void Emit(size_t count, std::string& payload, BlockType type) {
     const BlockPlace place = {writer_.offset(),
                               static_cast<uint32_t>(payload.size() + kBlockTrailerBytes)};
-    trailer_.clear();
-    AppendU8(trailer_, static_cast<uint8_t>(type));
-    AppendU32(trailer_, static_cast<uint32_t>(raw_.size()));
-    block_.assign(payload);
-    block_ += trailer_;
-    AppendU64(block_, Checksum(block_, PlaceSeed(info_.file_number, place.offset)));
-    writer_.Append(block_);
+    const size_t payload_bytes = payload.size();
+    const auto raw_bytes = static_cast<uint32_t>(raw_.size());
+    AppendU8(payload, static_cast<uint8_t>(type));
+    AppendU32(payload, raw_bytes);
+    AppendU64(payload, Checksum(payload, PlaceSeed(info_.file_number, place.offset)));
+    writer_.Append(payload);
+    payload.resize(payload_bytes);
 
     const Entry previous = {block_last_key_, block_last_sequence_, EntryKind::kPut, {}};
     const std::string_view bound =
@@ -190,6 +197,9 @@ class TableBuilder::Impl {
     block_last_sequence_ = last.sequence;
     pending_.Drop(count);
     if (pending_.empty()) keep_cached_ = false;
+    const uint64_t filter_bytes = hashes_.size() * options_.filter_bits_per_key / 8;
+    complete_bytes_ = writer_.offset() + filter_bytes + index_.EstimatedBytes() +
+                      info_.smallest_key.size() + last_key_.size() + 4 * kFooterBytes;
   }
 
   // Keeps every sample_stride_-th bound, and doubles the stride when that becomes too many.
@@ -252,6 +262,8 @@ class TableBuilder::Impl {
   TableInfo info_;
   Status status_;
 
+  // The file without the pending block, as of the last block.
+  uint64_t complete_bytes_ = 4 * kFooterBytes;
   double ratio_ = 0.5;  // of stored to raw bytes, lately
   bool keep_cached_ = false;
   std::string last_key_;
@@ -261,7 +273,7 @@ class TableBuilder::Impl {
   std::vector<uint64_t> hashes_;
   std::map<uint64_t, ValueFileUse> uses_;
   uint64_t sample_stride_ = 1;
-  std::string raw_, packed_, block_, trailer_;  // scratch
+  std::string raw_, packed_;  // scratch
 };
 
 TableBuilder::TableBuilder(std::shared_ptr<io::File> file, uint64_t file_number,
@@ -276,5 +288,6 @@ io::Task<Status> TableBuilder::Flush() { return impl_->Flush(); }
 io::Task<StatusOr<TableInfo>> TableBuilder::Finish() { return impl_->Finish(); }
 uint64_t TableBuilder::EstimatedBytes() const { return impl_->EstimatedBytes(); }
 uint64_t TableBuilder::entries() const { return impl_->entries(); }
+std::string_view TableBuilder::last_key() const { return impl_->last_key(); }
 
 }  // namespace varve::sstable

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "base/entry.h"
 #include "base/status.h"
@@ -61,6 +62,8 @@ class TableBuilder {
   // About how large the file would be if it were finished now.
   uint64_t EstimatedBytes() const;
   uint64_t entries() const;
+  // Of the entry added last; valid until the next call.
+  std::string_view last_key() const;
 
  private:
   class Impl;
