@@ -122,6 +122,7 @@ class VarveEngine : public Engine {
     options.compression_level = config.compression_level;
     options.filter_bits_per_key = config.filter_bits_per_key;
     options.background_workers = config.background_threads;
+    options.layout = engine::LayoutNamed(config.layout).value_or(options.layout);
     return options;
   }
 

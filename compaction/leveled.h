@@ -19,11 +19,12 @@
 
 #include <cstdint>
 
+#include "compaction/picker.h"
 #include "compaction/policy.h"
 
 namespace varve::compaction {
 
-struct LeveledOptions {
+struct LeveledOptions : PlanLimits {
   // Level 0 is compacted when it has this many tables.
   int level0_tables_max = 4;
   // Each level's target over that of the level above.
@@ -31,25 +32,6 @@ struct LeveledOptions {
   // Target of the base level: the first one below level 0 that is in use. Level 0 is also compacted
   // when it holds as much.
   uint64_t base_level_bytes = uint64_t{128} << 20;
-  uint64_t table_bytes_target = uint64_t{32} << 20;
-
-  // Outputs are cut so that none overlaps more than this of the level below; a table that does is
-  // not moved there without rewriting.
-  uint64_t overlap_below_bytes_max = uint64_t{320} << 20;
-  // Inputs beyond the first table are added only up to this.
-  uint64_t plan_bytes_max = uint64_t{512} << 20;
-
-  // A table is rewritten when less than this share of it is referenced, and at least this much is
-  // not.
-  double referenced_share_min = 0.6;
-  uint64_t garbage_bytes_min = uint64_t{1} << 20;
-  // A table is sunk, or cleaned at the bottom, when at least this share of its entries are
-  // tombstones.
-  double tombstone_share_max = 0.5;
-  // Values are copied out of a value file when less than this share of it is referenced, and at
-  // least this much is not.
-  double value_referenced_share_min = 0.5;
-  uint64_t value_garbage_bytes_min = uint64_t{1} << 20;
 };
 
 // Immutable, so thread-safe.
@@ -71,9 +53,10 @@ class LeveledPolicy final : public Policy {
   std::optional<Plan> Pick(const PartitionView& partition) const override;
   RangeStep PickRange(const PartitionView& partition, const KeyInterval& range,
                       RangeProgress& progress) const override;
+  double Debt(const PartitionView& partition) const override;
 
  private:
-  class Picker;
+  class LeveledPicker;
 
   const LeveledOptions options_;
 };

@@ -94,6 +94,9 @@ struct PartitionView {
   // The oldest sequence number that a snapshot, or the newest view, still reads at. Versions that
   // are hidden from there on can be dropped.
   SequenceNumber oldest_boundary = kSequenceMax;
+  // Hardly anything has been written lately, or somebody waits until all is settled: the time for
+  // what a busy partition puts off.
+  bool idle = false;
 };
 
 // What to merge. Owns its keys.
@@ -160,6 +163,10 @@ class Policy {
   // leave room for others. `progress` starts empty and is handed back at each step.
   virtual RangeStep PickRange(const PartitionView& partition, const KeyInterval& range,
                               RangeProgress& progress) const = 0;
+
+  // About how many bytes compactions would write until Pick says nothing, if nothing were written
+  // meanwhile. 0 if it says nothing now. What writers are slowed down by.
+  virtual double Debt(const PartitionView& partition) const = 0;
 };
 
 // OK if `plan` keeps what a plan must promise (top of this file) for `partition`; otherwise

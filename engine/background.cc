@@ -21,12 +21,13 @@ void DbImpl::StartBackground() {
     workers_.push_back(
         io_.StartWorker({.name = fmt::format("varve-bg-{}", i), .background = true}));
   }
-  loops_.store(count + 2);
+  loops_.store(count + 3);
   for (int i = 0; i < count; ++i) {
     workers_[static_cast<size_t>(i)]->executor().Spawn(CountLoop(CompactionLoop(i)));
   }
   workers_.front()->executor().Spawn(CountLoop(FlushLoop()));
   workers_.front()->executor().Spawn(CountLoop(MaintenanceLoop()));
+  workers_.front()->executor().Spawn(CountLoop(IdleLoop()));
 }
 
 io::Task<void> DbImpl::CountLoop(io::Task<void> loop) {
@@ -309,6 +310,7 @@ DbStats DbImpl::Stats() const {
   stats.compactions = counters_.compactions.load();
   stats.compaction_bytes_read = counters_.compaction_bytes_read.load();
   stats.compaction_bytes_written = counters_.compaction_bytes_written.load();
+  stats.compaction_debt_bytes = CompactionDebtBytes();
   stats.reads_waited = counters_.reads_waited.load();
   stats.slowed_writes = counters_.slowed_writes.load();
   stats.slowed_write_ns = counters_.slowed_write_ns.load();

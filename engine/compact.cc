@@ -26,9 +26,19 @@ struct DbImpl::CompactionWork {
   Plan plan;
 };
 
+namespace {
+
+// Writes of less than this over a while of naps make a database idle.
+constexpr uint64_t kIdleBytes = uint64_t{1} << 20;
+constexpr int kIdleNaps = 20;
+constexpr uint64_t kIdleNapNs = 50'000'000;
+
+}  // namespace
+
 PartitionView DbImpl::MakePartitionView(const Levels& levels,
                                         const std::set<uint64_t>& busy) const {
   PartitionView view;
+  view.idle = Idle();
   {
     absl::MutexLock lock(&snapshot_mutex_);
     view.oldest_boundary = snapshots_.empty() ? visible() : *snapshots_.begin();
@@ -85,6 +95,83 @@ void DbImpl::AddCandidates(const std::vector<uint64_t>& partitions) {
   Wake();
 }
 
+void DbImpl::AddAllCandidates() {
+  std::vector<uint64_t> partitions;
+  for (const auto& partition : CurrentDirectory()->partitions())
+    partitions.push_back(partition->id);
+  AddCandidates(partitions);
+}
+
+void DbImpl::UpdateDebt(Partition& partition) const {
+  std::shared_ptr<const Levels> levels;
+  {
+    absl::MutexLock lock(&apply_mutex_);
+    levels = partition.owned_view()->levels;
+  }
+  const double debt = policy_->Debt(MakePartitionView(*levels, {}));
+  const double change = debt - partition.debt_bytes.exchange(debt);
+  double sum = debt_bytes_.load();
+  while (!debt_bytes_.compare_exchange_weak(sum, sum + change)) {
+  }
+}
+
+uint64_t DbImpl::CompactionDebtBytes() const {
+  return static_cast<uint64_t>(std::max(0.0, debt_bytes_.load(std::memory_order_relaxed)));
+}
+
+void DbImpl::NoteHeldBySnapshots(uint64_t partition, const PartitionView& view) {
+  for (const auto& level : view.levels) {
+    for (const compaction::TableView& table : level) {
+      if (table.tombstones == 0 || table.sequence_max <= view.oldest_boundary) continue;
+      absl::MutexLock lock(&background_mutex_);
+      held_partitions_.insert(partition);
+      held_by_snapshots_.store(true);
+      return;
+    }
+  }
+}
+
+void DbImpl::CompactWhatSnapshotsHeld() {
+  std::vector<uint64_t> partitions;
+  {
+    absl::MutexLock lock(&background_mutex_);
+    partitions.assign(held_partitions_.begin(), held_partitions_.end());
+    held_partitions_.clear();
+    held_by_snapshots_.store(false);
+  }
+  if (!partitions.empty()) AddCandidates(partitions);
+}
+
+void DbImpl::TellOtherReferences(const CompactionWork& work) {
+  std::set<uint64_t> shared;
+  for (const auto& level : work.view.levels) {
+    for (const compaction::TableView& table : level) {
+      if (table.referenced_bytes > table.live_bytes) shared.insert(table.number);
+    }
+  }
+  std::erase_if(shared, [&](uint64_t table) {
+    return std::none_of(work.plan.inputs.begin(), work.plan.inputs.end(), [&](const auto& input) {
+      return std::find(input.tables.begin(), input.tables.end(), table) != input.tables.end();
+    });
+  });
+  if (shared.empty()) return;
+  std::vector<uint64_t> others;
+  for (const auto& partition : directory_owner_->partitions()) {
+    if (partition->id == work.partition->id) continue;
+    const std::shared_ptr<ReadView> view = partition->owned_view();
+    bool refers = false;
+    for (const auto& level : *view->levels) {
+      refers = refers || std::any_of(level.begin(), level.end(), [&](const LevelTable& table) {
+                 return shared.contains(table.reference.table);
+               });
+    }
+    if (!refers) continue;
+    PublishView(*partition, view->active, view->frozen, BuildLevels(partition->id));
+    others.push_back(partition->id);
+  }
+  if (!others.empty()) AddCandidates(others);
+}
+
 std::optional<DbImpl::CompactionWork> DbImpl::WorkFor(std::shared_ptr<Partition> partition) const {
   CompactionWork work;
   // First what is busy, then the levels: a compaction that ends in between still counts as busy.
@@ -129,6 +216,7 @@ std::optional<DbImpl::CompactionWork> DbImpl::PickCompaction() {
     auto work = WorkFor(partition);
     auto plan = policy_->Pick(work->view);
     if (!plan) {
+      NoteHeldBySnapshots(partition->id, work->view);
       settled.push_back(partition->id);
       continue;
     }
@@ -286,10 +374,17 @@ io::Task<Status> DbImpl::InstallCompaction(const CompactionWork& work,
     absl::MutexLock lock(&apply_mutex_);
     const std::shared_ptr<ReadView> view = partition.owned_view();
     PublishView(*work.partition, view->active, view->frozen, BuildLevels(partition.id));
+    TellOtherReferences(work);
     UpdateLevel0Max();
   }
+  UpdateDebt(*work.partition);
   counters_.compactions.fetch_add(1, std::memory_order_relaxed);
   co_return absl::OkStatus();
+}
+
+bool DbImpl::NothingToCompact() const {
+  absl::MutexLock lock(&background_mutex_);
+  return compactions_running_ == 0 && candidates_.empty() && ranges_.empty();
 }
 
 io::Task<void> DbImpl::CompactionLoop(int worker) {
@@ -297,6 +392,8 @@ io::Task<void> DbImpl::CompactionLoop(int worker) {
     const uint64_t seen = work_.count();
     std::optional<CompactionWork> work = PickWork();
     if (!work) {
+      // What failed may not be due any more.
+      if (NothingToCompact()) ClearError("compaction");
       bool split = false;
       if (worker == 0) split = co_await SplitOnce();
       if (!split) co_await work_.After(seen);
@@ -316,6 +413,21 @@ io::Task<void> DbImpl::CompactionLoop(int worker) {
       ClearError("compaction");
     }
     progress_.Beat();
+  }
+}
+
+io::Task<void> DbImpl::IdleLoop() {
+  while (!stopping()) {
+    const uint64_t seen = work_.count();
+    if (idle_.load()) {
+      co_await work_.After(seen);
+      continue;
+    }
+    const uint64_t before = counters_.user_bytes.load(std::memory_order_relaxed);
+    for (int i = 0; i < kIdleNaps && !stopping(); ++i) co_await io::SleepFor(kIdleNapNs);
+    if (counters_.user_bytes.load(std::memory_order_relaxed) - before > kIdleBytes) continue;
+    idle_.store(true);
+    AddAllCandidates();
   }
 }
 
@@ -397,15 +509,22 @@ io::Task<Status> DbImpl::Compact(std::string begin, std::string end) {
 
 io::Task<Status> DbImpl::Settle() {
   VARVE_CO_RETURN_IF_ERROR(CheckReadable());
+  struct Settling {
+    explicit Settling(std::atomic<int>& count) : count(count) { count.fetch_add(1); }
+    ~Settling() { count.fetch_sub(1); }
+    std::atomic<int>& count;
+  };
+  const Settling settling(settling_);
+  AddAllCandidates();
+  bool looked = false;
   for (;;) {
     const uint64_t seen = progress_.count();
-    {
-      absl::MutexLock lock(&background_mutex_);
-      const bool due = compactions_running_ > 0 || !candidates_.empty() || !ranges_.empty();
-      if (!due && !anything_frozen_.load() && flushes_running_.load() == 0)
-        co_return absl::OkStatus();
+    if (NothingToCompact() && !anything_frozen_.load() && flushes_running_.load() == 0) {
+      co_return absl::OkStatus();
     }
-    VARVE_CO_RETURN_IF_ERROR(BackgroundError());
+    // What failed before may be over: the first look at the candidates will tell.
+    if (looked) VARVE_CO_RETURN_IF_ERROR(BackgroundError());
+    looked = true;
     VARVE_CO_RETURN_IF_ERROR(CheckGoingOn());
     Wake();
     co_await progress_.After(seen);

@@ -223,6 +223,8 @@ class DbImpl {
   Status CheckGoingOn() const;
   io::Task<void> FlushLoop();
   io::Task<void> CompactionLoop(int worker);
+  io::Task<void> IdleLoop();
+  bool NothingToCompact() const;
   io::Task<void> MaintenanceLoop();
   io::Task<Status> Maintain();
   // After a failure of `what`: tells who waits, and gives it a moment.
@@ -277,6 +279,18 @@ class DbImpl {
   void AddValueFileViews(const Levels& levels, compaction::PartitionView& view) const;
   // Partitions whose shape has changed, for the policy to look at.
   void AddCandidates(const std::vector<uint64_t>& partitions);
+  void AddAllCandidates();
+  // Compaction has less to spare for shape while much is written: between a flush and a while
+  // without many writes, unless somebody waits for Settle.
+  bool Idle() const { return idle_.load() || settling_.load() > 0; }
+  // Asks the policy what compactions have to write in this partition.
+  void UpdateDebt(Partition& partition) const;
+  uint64_t CompactionDebtBytes() const;
+  // Remembers that a look at the partition found tombstones that a snapshot needs.
+  void NoteHeldBySnapshots(uint64_t partition, const compaction::PartitionView& view);
+  void CompactWhatSnapshotsHeld();
+  // Other partitions that refer to the same tables see that these have become garbage, partly.
+  void TellOtherReferences(const CompactionWork& work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
   std::optional<CompactionWork> WorkFor(std::shared_ptr<Partition> partition) const;
   std::optional<CompactionWork> PickWork();
   std::optional<CompactionWork> PickCompaction();
@@ -358,6 +372,11 @@ class DbImpl {
   std::set<std::pair<uint64_t, uint64_t>> busy_ ABSL_GUARDED_BY(background_mutex_);
   int compactions_running_ ABSL_GUARDED_BY(background_mutex_) = 0;
   std::set<uint64_t> candidates_ ABSL_GUARDED_BY(background_mutex_);
+  std::set<uint64_t> held_partitions_ ABSL_GUARDED_BY(background_mutex_);
+  std::atomic<bool> held_by_snapshots_{false};  // whether there are any
+  std::atomic<bool> idle_{true};
+  std::atomic<int> settling_{0};
+  mutable std::atomic<double> debt_bytes_{0};
   std::vector<std::shared_ptr<RangeRequest>> ranges_ ABSL_GUARDED_BY(background_mutex_);
 
   struct ValueUsage {

@@ -252,6 +252,8 @@ io::Task<Status> DbImpl::InstallFlush(const FlushWork& work, compaction::JobResu
     }
     UpdateLevel0Max();
   }
+  idle_.store(false);
+  for (const Receiver& receiver : receivers) UpdateDebt(*receiver.partition);
   AddCandidates(touched);
   counters_.flushes.fetch_add(1, std::memory_order_relaxed);
   counters_.flush_bytes.fetch_add(bytes, std::memory_order_relaxed);

@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <thread>
 
+#include "compaction/lazy_leveled.h"
 #include "compaction/leveled.h"
+#include "compaction/tiered.h"
 #include "engine/db_impl.h"
 #include "engine/epoch.h"
 #include "wal/reader.h"
@@ -23,7 +25,40 @@ std::string ParentOf(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+std::shared_ptr<const compaction::Policy> MakePolicy(const Options& options) {
+  if (options.layout != Layout::kLeveled) {
+    compaction::RunOptions runs;
+    runs.level0_tables_max = options.level0_tables_max;
+    runs.table_bytes_target = options.table_bytes_target;
+    runs.run_table_bytes = options.table_bytes_target / 4;
+    runs.upper_bytes_min = options.level1_bytes / 4;
+    if (options.layout == Layout::kTiered) return std::make_shared<compaction::TieredPolicy>(runs);
+    return std::make_shared<compaction::LazyLeveledPolicy>(runs);
+  }
+  compaction::LeveledOptions leveled;
+  leveled.level0_tables_max = options.level0_tables_max;
+  leveled.level_size_ratio = options.level_size_ratio;
+  leveled.base_level_bytes = options.level1_bytes;
+  leveled.table_bytes_target = options.table_bytes_target;
+  return std::make_shared<compaction::LeveledPolicy>(leveled);
+}
+
 }  // namespace
+
+namespace {
+
+constexpr std::string_view kLayoutNames[kLayoutCount] = {"leveled", "lazy-leveled", "tiered"};
+
+}  // namespace
+
+std::string_view LayoutName(Layout layout) { return kLayoutNames[static_cast<int>(layout)]; }
+
+std::optional<Layout> LayoutNamed(std::string_view name) {
+  for (int i = 0; i < kLayoutCount; ++i) {
+    if (kLayoutNames[i] == name) return static_cast<Layout>(i);
+  }
+  return std::nullopt;
+}
 
 DbImpl::DbImpl(io::Io& io, std::string directory, Options options)
     : io_(io),
@@ -37,11 +72,7 @@ DbImpl::DbImpl(io::Io& io, std::string directory, Options options)
   options_.log_segment_bytes = io::PageFloor(std::max(
       kLogSegmentBytesMin, std::min(options_.log_segment_bytes, options_.log_bytes_max / 4)));
   if (policy_ == nullptr) {
-    policy_ = std::make_shared<compaction::LeveledPolicy>(
-        compaction::LeveledOptions{.level0_tables_max = options_.level0_tables_max,
-                                   .level_size_ratio = options_.level_size_ratio,
-                                   .base_level_bytes = options_.level1_bytes,
-                                   .table_bytes_target = options_.table_bytes_target});
+    policy_ = MakePolicy(options_);
   }
 }
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "base/entry.h"
 
@@ -23,6 +25,18 @@ enum class Durability : uint8_t {
   kRelaxed,  // a write returns when it would survive the end of the process; WriteOptions::sync
              // asks for more
 };
+
+// How compaction lays out tables; docs/compaction.md compares them. A directory may be opened with
+// another layout than it was written with.
+enum class Layout : uint8_t {
+  kLeveled,      // each level one sorted run, ten times as large as the one above
+  kLazyLeveled,  // several runs above one large one: less is written, reads look into more runs
+  kTiered,       // runs only: least is written, space may double
+};
+inline constexpr int kLayoutCount = static_cast<int>(Layout::kTiered) + 1;
+// "leveled", "lazy-leveled", "tiered".
+std::string_view LayoutName(Layout layout);
+std::optional<Layout> LayoutNamed(std::string_view name);
 
 // Rules of the order of events on disk (docs/reliability.md) that the simulator takes away one at a
 // time, to show that its checks would notice. (Syncs it takes away by itself.) Never set elsewhere.
@@ -67,14 +81,16 @@ struct Options {
   // ---- Partitions and compaction
   // A partition that grows beyond this splits by itself.
   size_t partition_bytes_max = size_t{8} << 30;
+  Layout layout = Layout::kLeveled;
   // Level 0 is compacted at this many tables, writes to it slow down at three times and wait at six
   // times as many.
   int level0_tables_max = 4;
+  // For Layout::kLeveled: each level over the one above, and the size of the topmost.
   int level_size_ratio = 10;
   size_t level1_bytes = size_t{128} << 20;
   // Threads for flush and compaction; 0 is one fewer than the cores, at least one.
   int background_workers = 0;
-  // What decides on compactions; nullptr is leveled. Shared with nobody else.
+  // What decides on compactions instead of `layout`. Shared with nobody else.
   std::shared_ptr<compaction::Policy> policy;
 
   // A manifest longer than this is rewritten.

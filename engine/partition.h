@@ -94,6 +94,9 @@ class Partition {
   const std::string end;  // empty: the end of the key space
   const SequenceNumber live_from;
 
+  // What the policy says compactions have to write here; DbImpl keeps the sum.
+  std::atomic<double> debt_bytes{0};
+
   compaction::KeyInterval keys() const { return {begin, end, false}; }
 
   // Under an epoch guard, valid while it lasts. Acquire pairs with Publish.

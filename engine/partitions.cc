@@ -255,6 +255,9 @@ void DbImpl::FollowManifest() {
   for (auto& [begin, partition] : partitions) ordered.push_back(std::move(partition));
   PublishDirectory(std::move(ordered));
   UpdateLevel0Max();
+  double debt = 0;
+  for (const auto& partition : directory_owner_->partitions()) debt += partition->debt_bytes.load();
+  debt_bytes_.store(debt);
 }
 
 io::Task<Status> DbImpl::Split(std::vector<std::string> keys) {

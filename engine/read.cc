@@ -152,8 +152,14 @@ SequenceNumber DbImpl::AddSnapshot() {
 }
 
 void DbImpl::RemoveSnapshot(SequenceNumber sequence) {
-  absl::MutexLock lock(&snapshot_mutex_);
-  snapshots_.erase(std::lower_bound(snapshots_.begin(), snapshots_.end(), sequence));
+  {
+    absl::MutexLock lock(&snapshot_mutex_);
+    const auto removed = std::lower_bound(snapshots_.begin(), snapshots_.end(), sequence);
+    const bool oldest = removed == snapshots_.begin();
+    snapshots_.erase(removed);
+    if (!oldest || !held_by_snapshots_.load(std::memory_order_relaxed)) return;
+  }
+  CompactWhatSnapshotsHeld();
 }
 
 std::vector<SequenceNumber> DbImpl::Boundaries() const {

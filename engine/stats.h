@@ -39,6 +39,8 @@ struct DbStats {
   uint64_t compactions = 0;
   uint64_t compaction_bytes_read = 0;
   uint64_t compaction_bytes_written = 0;
+  // What compactions would write until all is in shape, about.
+  uint64_t compaction_debt_bytes = 0;
   uint64_t block_cache_misses = 0;  // blocks read into the cache
   uint64_t reads_waited = 0;        // point reads that needed the disk
   uint64_t slowed_writes = 0;       // writes delayed by back-pressure

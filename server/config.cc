@@ -76,6 +76,14 @@ void AddEngineFlags(CLI::App& app, Config& config) {
   app.add_option("--open-tables-max", engine.open_tables_max, "Table files open at once")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--layout",
+         [&engine](const std::string& name) {
+           engine.layout = engine::LayoutNamed(name).value_or(engine.layout);
+         },
+         "How compaction lays out tables: leveled, lazy-leveled or tiered")
+      ->check(CLI::IsMember({"leveled", "lazy-leveled", "tiered"}))
+      ->default_str(std::string(engine::LayoutName(engine.layout)));
   app.add_option("--background-workers", engine.background_workers,
                  "Threads for flush and compaction; 0: one fewer than the cores")
       ->check(CLI::Range(0, 256))

@@ -151,6 +151,8 @@ std::function<int()> AddCompare(CLI::App& app, const std::string& command_line) 
       ->check(CLI::Range(0, 19));
   compare->add_option("--filter-bits", engine.filter_bits_per_key, "a key");
   compare->add_option("--background-threads", engine.background_threads)->check(CLI::Range(1, 64));
+  compare->add_option("--layout", engine.layout, "Varve's compaction")
+      ->check(CLI::IsMember({"leveled", "lazy-leveled", "tiered"}));
   compare->add_option("--io", engine.io, "Varve's I/O")
       ->check(CLI::IsMember({"auto", "uring", "posix"}));
   return [options, command_line] { return Compare(*options, command_line); };

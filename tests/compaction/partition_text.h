@@ -7,6 +7,7 @@
 //     3 a-k) 90                 clipped: k does not belong to it
 //   value 4 1000 refd=100       value file 4 of 1000 bytes, of which 100 are referred to
 //   boundary 50                 the oldest
+//   idle
 #pragma once
 
 #include <fmt/ranges.h>
@@ -36,6 +37,8 @@ class PartitionText {
         file.number = std::stoull(words[1]);
         file.bytes = file.referenced_bytes = std::stoull(words[2]);
         if (words.size() > 3) file.referenced_bytes = std::stoull(words[3].substr(5));
+      } else if (words[0] == "idle") {
+        view.idle = true;
       } else if (words[0] == "boundary") {
         view.oldest_boundary = std::stoull(words[1]);
       } else {

@@ -1,4 +1,4 @@
-// CheckPlan and LeveledPolicy, as tables of text in testdata/, and what must hold of any partition.
+// CheckPlan and the policies, as tables of text in testdata/, and what must hold of any partition.
 #include "compaction/policy.h"
 
 #include <fmt/ranges.h>
@@ -9,7 +9,9 @@
 #include <map>
 
 #include "base/random.h"
+#include "compaction/lazy_leveled.h"
 #include "compaction/leveled.h"
+#include "compaction/tiered.h"
 #include "data_driven.h"
 #include "partition_text.h"
 
@@ -26,6 +28,17 @@ LeveledOptions SmallOptions() {
   options.table_bytes_target = 10;
   options.overlap_below_bytes_max = 60;
   options.plan_bytes_max = 1000;
+  options.garbage_bytes_min = 4;
+  options.value_garbage_bytes_min = 100;
+  return options;
+}
+
+RunOptions SmallRunOptions() {
+  RunOptions options;
+  options.table_bytes_target = 10;
+  options.plan_bytes_max = 300;
+  options.upper_bytes_min = 20;
+  options.run_table_bytes = 5;
   options.garbage_bytes_min = 4;
   options.value_garbage_bytes_min = 100;
   return options;
@@ -49,7 +62,7 @@ Plan ParsePlan(const std::vector<std::string>& words) {
   return plan;
 }
 
-std::string RunPolicyCase(const LeveledPolicy& policy, PartitionText& partition,
+std::string RunPolicyCase(const Policy& policy, PartitionText& partition,
                           const TextCase& text_case) {
   const std::vector<std::string> words = Words(text_case.command);
   if (!text_case.input.empty()) partition.Parse(text_case.input);
@@ -59,10 +72,11 @@ std::string RunPolicyCase(const LeveledPolicy& policy, PartitionText& partition,
     return fmt::format("{}\n", status.ok() ? "ok" : Message(status));
   }
   if (words[0] == "shape") {
-    const LeveledPolicy::Shape shape = policy.ShapeOf(view);
+    const LeveledPolicy::Shape shape = dynamic_cast<const LeveledPolicy&>(policy).ShapeOf(view);
     return fmt::format("base L{}, targets {}\n", shape.base_level,
                        fmt::join(shape.target_bytes, " "));
   }
+  if (words[0] == "debt") return fmt::format("{:.0f}\n", policy.Debt(view));
   if (words[0] == "pick") {
     const std::optional<Plan> plan = policy.Pick(view);
     if (!plan.has_value()) return "nothing\n";
@@ -86,8 +100,7 @@ std::string RunPolicyCase(const LeveledPolicy& policy, PartitionText& partition,
   return "unknown command\n";
 }
 
-void RunPolicyFile(std::string_view name) {
-  const LeveledPolicy policy(SmallOptions());
+void RunPolicyFile(std::string_view name, const Policy& policy = LeveledPolicy(SmallOptions())) {
   PartitionText partition;
   testing::RunTextCases(fmt::format("{}/{}", VARVE_TEST_DATA, name),
                         [&](const TextCase& c) { return RunPolicyCase(policy, partition, c); });
@@ -98,6 +111,16 @@ TEST(LeveledPolicy, ShapesLevelsFromTheBottomUp) { RunPolicyFile("leveled_shape"
 TEST(LeveledPolicy, PicksWhatIsOutOfShape) { RunPolicyFile("leveled_pick"); }
 TEST(LeveledPolicy, PicksGarbageAndTombstones) { RunPolicyFile("leveled_garbage"); }
 TEST(LeveledPolicy, WalksARangeDownToTheLastLevel) { RunPolicyFile("leveled_range"); }
+
+TEST(LazyLeveledPolicy, MergesFlushesIntoRuns) {
+  RunPolicyFile("lazy_leveled_runs", LazyLeveledPolicy(SmallRunOptions()));
+}
+TEST(LazyLeveledPolicy, MergesSlicesIntoTheBottomRun) {
+  RunPolicyFile("lazy_leveled_bottom", LazyLeveledPolicy(SmallRunOptions()));
+}
+TEST(TieredPolicy, LetsRunsComeToAsMuchAsTheOldest) {
+  RunPolicyFile("tiered", TieredPolicy(SmallRunOptions()));
+}
 
 // ---- A partition that plans are applied to, tables only
 
@@ -122,8 +145,9 @@ class FakePartition {
     }
   }
 
-  PartitionView View(bool some_busy) {
+  PartitionView View(bool some_busy, bool idle = false) {
     PartitionView view;
+    view.idle = idle;
     std::map<uint64_t, uint64_t> value_bytes;
     for (int level = 0; level < kLevels; ++level) {
       for (const Table& table : levels_[level]) {
@@ -171,8 +195,14 @@ class FakePartition {
 
   uint64_t tables(int level) const { return levels_[level].size(); }
 
+  uint64_t bytes(int level) const {
+    uint64_t bytes = 0;
+    for (const Table& table : levels_[level]) bytes += table.live_bytes;
+    return bytes;
+  }
+
   // Flags that no garbage is left which a policy with `options` should have taken.
-  bool Clean(const LeveledOptions& options) const {
+  bool Clean(const PlanLimits& options) const {
     for (int level = 1; level < kLevels; ++level) {
       for (const Table& table : levels_[level]) {
         if (table.bytes - table.live_bytes >= options.garbage_bytes_min &&
@@ -254,8 +284,34 @@ class FakePartition {
   std::map<uint64_t, uint64_t> value_file_bytes_;
 };
 
-TEST(LeveledPolicy, PlansAreSoundAndEndWhateverThePartition) {
-  const LeveledPolicy policy(SmallOptions());
+// A policy, and what its tests look at beside its plans.
+struct PolicyCase {
+  std::string name;
+  std::shared_ptr<const Policy> policy;
+  PlanLimits limits;
+  double upper_share_idle_max = 0;  // 0: it promises none
+};
+
+PolicyCase LeveledCase() {
+  return {"Leveled", std::make_shared<LeveledPolicy>(SmallOptions()), SmallOptions()};
+}
+PolicyCase LazyLeveledCase() {
+  const RunOptions options = SmallRunOptions();
+  return {"LazyLeveled", std::make_shared<LazyLeveledPolicy>(options), options,
+          options.upper_share_idle_max};
+}
+PolicyCase TieredCase() {
+  const auto policy = std::make_shared<TieredPolicy>(SmallRunOptions());
+  return {"Tiered", policy, policy->options(), policy->options().upper_share_idle_max};
+}
+
+class AnyPolicy : public ::testing::TestWithParam<PolicyCase> {};
+INSTANTIATE_TEST_SUITE_P(Policies, AnyPolicy,
+                         ::testing::Values(LeveledCase(), LazyLeveledCase(), TieredCase()),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(AnyPolicy, PlansAreSoundAndEndWhateverThePartition) {
+  const Policy& policy = *GetParam().policy;
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(seed);
     Random random(seed);
@@ -270,23 +326,60 @@ TEST(LeveledPolicy, PlansAreSoundAndEndWhateverThePartition) {
         }
       }
       int plans = 0;
+      const bool idle = random.OneIn(4);
       while (true) {
-        const PartitionView view = partition.View(/*some_busy=*/false);
+        const PartitionView view = partition.View(/*some_busy=*/false, idle);
         const std::optional<Plan> plan = policy.Pick(view);
-        if (!plan.has_value()) break;
+        if (!plan.has_value()) {
+          ASSERT_EQ(policy.Debt(view), 0);
+          break;
+        }
         ASSERT_TRUE(CheckPlan(view, *plan).ok()) << CheckPlan(view, *plan);
         ASSERT_LT(++plans, 500) << "no end: " << PartitionText::Format(*plan);
         partition.Apply(*plan);
         if (HasFatalFailure()) return;
       }
       ASSERT_LT(partition.tables(0), 4u);
-      ASSERT_TRUE(partition.Clean(policy.options()));
+      ASSERT_TRUE(partition.Clean(GetParam().limits));
+      uint64_t upper_bytes = 0;
+      for (int level = 0; level < kLevels - 1; ++level) upper_bytes += partition.bytes(level);
+      if (idle && upper_bytes > 20 && GetParam().upper_share_idle_max > 0) {
+        ASSERT_LE(
+            static_cast<double>(upper_bytes),
+            GetParam().upper_share_idle_max * static_cast<double>(partition.bytes(kLevels - 1)));
+      }
     }
   }
 }
 
-TEST(LeveledPolicy, ARangeEndsInOneLevel) {
-  const LeveledPolicy policy(SmallOptions());
+// A directory may be opened under another policy than it was written with.
+TEST_P(AnyPolicy, MakesDoWithWhatOthersLeft) {
+  const std::vector<PolicyCase> cases = {LeveledCase(), LazyLeveledCase(), TieredCase()};
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    FakePartition partition(seed);
+    for (int round = 0; round < 20; ++round) {
+      const Policy& policy =
+          round % 2 == 0 ? *cases[random.Below(cases.size())].policy : *GetParam().policy;
+      for (uint64_t i = random.Between(4, 40); i > 0; --i) {
+        partition.Flush();
+        for (int plans = 0;; ++plans) {
+          const PartitionView view = partition.View(false, random.OneIn(4));
+          const std::optional<Plan> plan = policy.Pick(view);
+          if (!plan.has_value()) break;
+          ASSERT_TRUE(CheckPlan(view, *plan).ok()) << CheckPlan(view, *plan);
+          ASSERT_LT(plans, 500) << "no end: " << PartitionText::Format(*plan);
+          partition.Apply(*plan);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(AnyPolicy, ARangeEndsInOneLevel) {
+  const Policy& policy = *GetParam().policy;
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(seed);
     FakePartition partition(seed);

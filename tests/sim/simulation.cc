@@ -128,6 +128,7 @@ class Run {
     o.level0_tables_max = 2 + static_cast<int>(random_.Below(4));
     o.level_size_ratio = 2 + static_cast<int>(random_.Below(9));
     o.level1_bytes = 8'000 << random_.Below(4);
+    o.layout = static_cast<engine::Layout>(random_.Below(engine::kLayoutCount));
     o.background_workers = 1 + static_cast<int>(random_.Below(3));
     o.manifest_bytes_max = random_.OneIn(2) ? 2'000 : 100'000;
     o.reserved_disk_bytes = 64'000;
