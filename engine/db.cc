@@ -136,7 +136,7 @@ io::Task<Status> Db::MultiGetAsync(std::span<const std::string_view> keys,
 }
 Status Db::MultiGet(std::span<const std::string_view> keys,
                     std::vector<std::optional<PinnedValue>>* values, const ReadOptions& options) {
-  return io::BlockOn(impl_->io(), impl_->MultiGet(keys, values, options));
+  return impl_->MultiGetNow(keys, values, options);
 }
 
 std::unique_ptr<Iterator> Db::NewIterator(const IteratorOptions& options) {

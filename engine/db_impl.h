@@ -81,6 +81,9 @@ class DbImpl {
   StatusOr<bool> GetNow(std::string_view key, PinnedValue* value, const ReadOptions& options);
   io::Task<Status> MultiGet(std::span<const std::string_view> keys,
                             std::vector<std::optional<PinnedValue>>* values, ReadOptions options);
+  // On a foreign thread: without an executor where all is in memory.
+  Status MultiGetNow(std::span<const std::string_view> keys,
+                     std::vector<std::optional<PinnedValue>>* values, const ReadOptions& options);
   std::unique_ptr<Snapshot> NewSnapshot();
   // A snapshot without an object.
   SequenceNumber AddSnapshot();
@@ -157,6 +160,19 @@ class DbImpl {
   static constexpr uint64_t kLoadsPerTrim = 64;
   SequenceNumber ReadSequence(const ReadOptions& options) const;
   static PointRead::State Step(PointRead& read);
+  // A lookup of a MultiGet that memory did not answer.
+  struct WaitingRead;
+  // What `keys` are to be looked up in, and up to which sequence number, so that all are seen as of
+  // one moment. Under an epoch guard.
+  SequenceNumber ViewsOfOneMoment(std::span<const std::string_view> keys,
+                                  const ReadOptions& options,
+                                  std::vector<const ReadView*>* views) const;
+  // As far as memory goes; the rest is `waiting`, for FinishMultiGet.
+  Status TryMultiGet(std::span<const std::string_view> keys,
+                     std::vector<std::optional<PinnedValue>>* values, const ReadOptions& options,
+                     std::vector<std::unique_ptr<WaitingRead>>* waiting);
+  io::Task<Status> FinishMultiGet(const std::vector<std::unique_ptr<WaitingRead>>& reads,
+                                  std::vector<std::optional<PinnedValue>>* values);
   // Now and then the tables that are open are counted.
   void NoticeLoads();
 

@@ -12,6 +12,7 @@
 
 #include "base/entry.h"
 #include "compaction/key_interval.h"
+#include "engine/level_fences.h"
 #include "engine/manifest_state.h"
 #include "engine/table_set.h"
 #include "memtable/memtable.h"
@@ -62,7 +63,19 @@ struct LevelTable {
 };
 
 // Level 0 newest first, deeper levels in key order.
-using Levels = std::array<std::vector<LevelTable>, kLevels>;
+struct Levels : std::array<std::vector<LevelTable>, kLevels> {
+  // The same for point reads.
+  std::array<LevelFences, kLevels> fences;
+
+  // Sets the fences, when the tables are there.
+  void Fence() {
+    for (int level = 0; level < kLevels; ++level) {
+      std::vector<compaction::KeyInterval> keys;
+      for (const LevelTable& table : (*this)[level]) keys.push_back(table.keys);
+      fences[level] = LevelFences(std::move(keys));
+    }
+  }
+};
 
 // Everything a reader of a partition needs: immutable, but for the active memtable's content. Found
 // through Partition::view under an epoch guard; who must wait takes a reference.

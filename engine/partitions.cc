@@ -63,6 +63,7 @@ std::shared_ptr<const Levels> DbImpl::BuildLevels(uint64_t partition) const {
                       (!reference.clip_end.empty() && info.largest_key >= reference.clip_end);
     }
   }
+  levels->Fence();
   return levels;
 }
 

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 
+#include "sstable/loaded_table.h"
+
 namespace varve::engine {
 
 bool PointRead::SearchMemtable(const std::shared_ptr<PartitionMemtable>& memtable) {
   const std::optional<Entry> entry = memtable->table.Get(key_, sequence_);
   if (!entry) return false;
-  found_ = entry->kind == EntryKind::kPut;
-  value_ = entry->value;
-  value_memtable_ = &memtable;
+  if (entry->kind == EntryKind::kPut) {
+    value_ = entry->value;
+    value_memtable_ = &memtable;
+  }
   return true;
 }
 
@@ -19,23 +22,33 @@ bool PointRead::SearchMemtables() {
                      [&](const auto& memtable) { return SearchMemtable(memtable); });
 }
 
-bool PointRead::NextTable() {
+void PointRead::AddCandidate(const LevelTable& table) {
+  candidate_[candidates_++] = &table;
+  if (const sstable::LoadedTable* loaded = table.handle->table().TryLoaded()) {
+    loaded->filter.Prefetch(hash_);
+  }
+}
+
+void PointRead::CollectCandidates() {
   const Levels& levels = *view_.levels;
-  const std::vector<LevelTable>& level0 = levels[0];
-  while (level_ == 0 && next_in_level0_ < level0.size()) {
-    table_ = &level0[next_in_level0_++];
-    if (table_->keys.Contains(key_)) return true;
+  candidates_ = next_candidate_ = 0;
+  if (level_ == 0) {
+    const LevelFences& fences = levels.fences[0];
+    const FenceKey key(fences, key_);
+    for (; next_in_level0_ < fences.size(); ++next_in_level0_) {
+      if (!fences.Contains(next_in_level0_, key)) continue;
+      if (candidates_ == kCandidatesMax) return;
+      AddCandidate(levels[0][next_in_level0_]);
+    }
+    level_ = 1;
   }
-  while (++level_ < kLevels) {
-    const std::vector<LevelTable>& level = levels[level_];
-    auto after = std::upper_bound(
-        level.begin(), level.end(), key_,
-        [](std::string_view key, const LevelTable& table) { return key < table.keys.begin; });
-    if (after == level.begin()) continue;
-    table_ = &*std::prev(after);
-    if (table_->keys.Contains(key_)) return true;
+  for (; level_ < kLevels; ++level_) {
+    const LevelFences& fences = levels.fences[level_];
+    if (fences.size() == 0) continue;
+    if (candidates_ == kCandidatesMax) return;
+    const size_t at = fences.Find(FenceKey(fences, key_));
+    if (at < fences.size()) AddCandidate(levels[level_][at]);
   }
-  return false;
 }
 
 PointRead::State PointRead::Fail(Status status) {
@@ -47,7 +60,6 @@ PointRead::State PointRead::StepValue() {
   switch (value_get_->Step()) {
     case sstable::ValueGet::State::kFound:
       value_ = value_get_->value();
-      found_ = true;
       return State::kFound;
     case sstable::ValueGet::State::kFailed:
       return Fail(value_get_->status());
@@ -56,8 +68,10 @@ PointRead::State PointRead::StepValue() {
   }
 }
 
-PointRead::State PointRead::StepTable() {
-  switch (get_->Step()) {
+PointRead::State PointRead::AdvanceTable() {
+  switch (get_->Advance()) {
+    case sstable::TableGet::State::kMore:
+      return State::kMore;
     case sstable::TableGet::State::kWaiting:
       return State::kWaiting;
     case sstable::TableGet::State::kFailed:
@@ -65,14 +79,13 @@ PointRead::State PointRead::StepTable() {
     case sstable::TableGet::State::kFound:
       break;
     default:
-      get_.reset();
-      return Step();
+      stage_ = Stage::kTables;
+      return Advance();
   }
   const Entry& entry = get_->entry();
   if (entry.kind == EntryKind::kDelete) return State::kAbsent;
   if (entry.kind == EntryKind::kPut) {
     value_ = entry.value;
-    found_ = true;
     return State::kFound;
   }
   sstable::ValueReference reference;
@@ -85,26 +98,44 @@ PointRead::State PointRead::StepTable() {
                            table_->handle->table().path()));
   }
   value_get_.emplace(file->file(), reference);
+  stage_ = Stage::kValue;
   return StepValue();
 }
 
-PointRead::State PointRead::Step() {
-  if (value_get_) return StepValue();
-  if (!memtables_done_) {
-    memtables_done_ = true;
-    if (SearchMemtables()) return found_ ? State::kFound : State::kAbsent;
-    hash_ = Hash(key_);
+PointRead::State PointRead::Advance() {
+  switch (stage_) {
+    case Stage::kMemtables:
+      if (SearchMemtables()) return value_memtable_ != nullptr ? State::kFound : State::kAbsent;
+      hash_ = Hash(key_);
+      CollectCandidates();
+      stage_ = Stage::kTables;
+      return State::kMore;
+    case Stage::kTables:
+      if (next_candidate_ == candidates_) {
+        if (level_ == kLevels) return State::kAbsent;
+        CollectCandidates();
+        return candidates_ == 0 ? State::kAbsent : State::kMore;
+      }
+      table_ = candidate_[next_candidate_++];
+      get_.emplace(table_->handle->table(), key_, hash_, sequence_);
+      stage_ = Stage::kTable;
+      return AdvanceTable();
+    case Stage::kTable:
+      return AdvanceTable();
+    default:
+      return StepValue();
   }
-  if (!get_) {
-    if (!NextTable()) return State::kAbsent;
-    get_.emplace(table_->handle->table(), key_, hash_, sequence_);
-  }
-  return StepTable();
 }
 
 sstable::BlockFetch& PointRead::fetch() {
   if (value_get_) return *value_get_;
   return *get_;
+}
+
+std::pair<const void*, uint64_t> PointRead::wanted() const {
+  // Values have one reader each, as a rule: they are not compared.
+  if (value_get_) return {this, 0};
+  return {&table_->handle->table(), get_->wanted_offset()};
 }
 
 void PointRead::TakeValue(PinnedValue* value) {

@@ -22,6 +22,7 @@ namespace varve::engine {
 class PointRead {
  public:
   enum class State : uint8_t {
+    kMore,     // from Advance: call it again, best after having advanced others
     kFound,    // TakeValue has it
     kAbsent,   // no version, or a tombstone
     kWaiting,  // run fetch(), then Step again
@@ -34,10 +35,21 @@ class PointRead {
   PointRead& operator=(const PointRead&) = delete;
 
   // Goes as far as it can without waiting. Under an epoch guard.
-  State Step();
+  State Step() {
+    State state;
+    while ((state = Advance()) == State::kMore) {
+    }
+    return state;
+  }
+  // Goes one memory access far: what it would have to wait for next, it asks the memory for. So who
+  // advances several lookups in turn waits for all of them at the same time. From the first call
+  // after construction, or after fetch() has run, to the end under one epoch guard.
+  State Advance();
 
   const Status& status() const { return status_; }
   sstable::BlockFetch& fetch();
+  // What fetch() reads, by file and place: lookups that want the same need one fetch.
+  std::pair<const void*, uint64_t> wanted() const;
   // In kFound, once: copies a small value, pins a large one.
   void TakeValue(PinnedValue* value);
 
@@ -45,11 +57,17 @@ class PointRead {
   // Values up to this size are copied.
   static constexpr size_t kCopyBytesMax = 4096;
 
+  // Tables are looked up in portions of so many: the filters of a portion are asked for together.
+  static constexpr size_t kCandidatesMax = 8;
+
+  enum class Stage : uint8_t { kMemtables, kTables, kTable, kValue };
+
   bool SearchMemtables();
   bool SearchMemtable(const std::shared_ptr<PartitionMemtable>& memtable);
-  // Makes get_ look at the next table that may hold the key; false if there is none.
-  bool NextTable();
-  State StepTable();
+  // The next tables, newest first, that may hold the key, as far as their ranges tell.
+  void CollectCandidates();
+  void AddCandidate(const LevelTable& table);
+  State AdvanceTable();
   State StepValue();
   State Fail(Status status);
 
@@ -57,15 +75,17 @@ class PointRead {
   const std::string_view key_;
   const SequenceNumber sequence_;
   uint64_t hash_ = 0;
-  bool memtables_done_ = false;
-  int level_ = 0;
-  size_t next_in_level0_ = 0;
+  Stage stage_ = Stage::kMemtables;
+  uint8_t level_ = 0;  // the next to look for candidates in
+  uint8_t candidates_ = 0;
+  uint8_t next_candidate_ = 0;
+  uint32_t next_in_level0_ = 0;
+  const LevelTable* candidate_[kCandidatesMax];
   const LevelTable* table_ = nullptr;
   std::optional<sstable::TableGet> get_;
   std::optional<sstable::ValueGet> value_get_;
 
   std::string_view value_;
-  bool found_ = false;
   const std::shared_ptr<PartitionMemtable>* value_memtable_ = nullptr;  // which holds value_
   Status status_;
 };

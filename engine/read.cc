@@ -1,6 +1,6 @@
 // Point reads and snapshots.
 #include <algorithm>
-#include <deque>
+#include <array>
 
 #include "engine/db_impl.h"
 #include "engine/epoch.h"
@@ -72,57 +72,146 @@ StatusOr<bool> DbImpl::GetNow(std::string_view key, PinnedValue* value,
   return true;
 }
 
-io::Task<Status> DbImpl::MultiGet(std::span<const std::string_view> keys,
-                                  std::vector<std::optional<PinnedValue>>* values,
-                                  ReadOptions options) {
-  VARVE_CO_RETURN_IF_ERROR(CheckReadable());
-  values->clear();
-  values->resize(keys.size());
-  // One moment for all keys, kept by a snapshot while this waits.
-  std::unique_ptr<Snapshot> moment;
-  if (options.snapshot == nullptr) {
-    moment = NewSnapshot();
-    options.snapshot = moment.get();
-  }
-  struct Lookup {
-    ViewReference view;
-    PointRead read;
-    size_t index;
-    Lookup(ViewReference view, std::string_view key, SequenceNumber sequence, size_t index)
-        : view(std::move(view)), read(*this->view, key, sequence), index(index) {}
-  };
-  std::deque<Lookup> lookups;
-  std::vector<Lookup*> open;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    PinnedValue value;
-    const auto done = TryGet(keys[i], &value, options);
-    if (!done) {
-      lookups.emplace_back(ViewOf(keys[i]).second, keys[i], options.snapshot->sequence(), i);
-      open.push_back(&lookups.back());
-    } else if (!done->ok()) {
-      co_return done->status();
-    } else if (**done) {
-      (*values)[i] = std::move(value);
-    }
-  }
-  while (!open.empty()) {
-    std::vector<Lookup*> waiting;
-    for (Lookup* lookup : open) {
-      const PointRead::State state = Step(lookup->read);
-      if (state == PointRead::State::kFailed) co_return lookup->read.status();
-      if (state == PointRead::State::kFound) {
-        lookup->read.TakeValue(&(*values)[lookup->index].emplace());
+struct DbImpl::WaitingRead {
+  ViewReference view;
+  PointRead read;
+  size_t index;  // of its key
+  WaitingRead(ViewReference view, std::string_view key, SequenceNumber sequence, size_t index)
+      : view(std::move(view)), read(*this->view, key, sequence), index(index) {}
+};
+
+SequenceNumber DbImpl::ViewsOfOneMoment(std::span<const std::string_view> keys,
+                                        const ReadOptions& options,
+                                        std::vector<const ReadView*>* views) const {
+  views->resize(keys.size());
+  for (;;) {
+    const Directory* const directory = directory_.load(std::memory_order_acquire);
+    const Partition* partition = nullptr;
+    const ReadView* view = nullptr;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const Partition* const found = directory->Find(keys[i]).get();
+      if (found != partition) {
+        partition = found;
+        view = partition->view();
       }
-      if (state == PointRead::State::kWaiting) waiting.push_back(lookup);
+      (*views)[i] = view;
     }
+    const SequenceNumber sequence = ReadSequence(options);
+    // As for a Get, no view lacks what was visible when it was loaded. Here it must be so of what
+    // is visible now, too: views that are still the newest hold all of that.
+    bool newest = directory == directory_.load(std::memory_order_acquire);
+    partition = nullptr;
+    for (size_t i = 0; newest && options.snapshot == nullptr && i < keys.size(); ++i) {
+      const Partition* const found = directory->Find(keys[i]).get();
+      if (found == partition) continue;
+      partition = found;
+      newest = partition->view() == (*views)[i];
+    }
+    if (newest) return sequence;
+  }
+}
+
+Status DbImpl::TryMultiGet(std::span<const std::string_view> keys,
+                           std::vector<std::optional<PinnedValue>>* values,
+                           const ReadOptions& options,
+                           std::vector<std::unique_ptr<WaitingRead>>* waiting) {
+  // So many lookups are advanced in turn: enough to keep the memory busy all the time.
+  constexpr size_t kLookupsMax = 32;
+  thread_local std::vector<const ReadView*> views;
+  values->resize(keys.size());
+  EpochGuard guard;
+  const SequenceNumber sequence = ViewsOfOneMoment(keys, options, &views);
+  for (size_t first = 0; first < keys.size(); first += kLookupsMax) {
+    const size_t count = std::min(keys.size() - first, kLookupsMax);
+    std::array<std::optional<PointRead>, kLookupsMax> reads;
+    std::array<uint8_t, kLookupsMax> open;
+    for (size_t i = 0; i < count; ++i) {
+      reads[i].emplace(*views[first + i], keys[first + i], sequence);
+      open[i] = static_cast<uint8_t>(i);
+    }
+    std::array<uint8_t, kLookupsMax> found;
+    size_t found_count = 0;
+    for (size_t left = count; left > 0;) {
+      size_t still = 0;
+      for (size_t k = 0; k < left; ++k) {
+        const size_t i = open[k];
+        PointRead& read = *reads[i];
+        switch (read.Advance()) {
+          case PointRead::State::kMore:
+            open[still++] = static_cast<uint8_t>(i);
+            break;
+          case PointRead::State::kFound:
+            found[found_count++] = static_cast<uint8_t>(i);
+            break;
+          case PointRead::State::kAbsent:
+            (*values)[first + i].reset();
+            break;
+          case PointRead::State::kFailed:
+            return read.status();
+          case PointRead::State::kWaiting:
+            (*values)[first + i].reset();
+            waiting->push_back(std::make_unique<WaitingRead>(views[first + i]->shared_from_this(),
+                                                             keys[first + i], sequence, first + i));
+            break;
+        }
+      }
+      left = still;
+    }
+    for (size_t k = 0; k < found_count; ++k) {
+      std::optional<PinnedValue>& value = (*values)[first + found[k]];
+      if (!value) value.emplace();
+      reads[found[k]]->TakeValue(&*value);
+    }
+  }
+  return absl::OkStatus();
+}
+
+io::Task<Status> DbImpl::FinishMultiGet(const std::vector<std::unique_ptr<WaitingRead>>& reads,
+                                        std::vector<std::optional<PinnedValue>>* values) {
+  std::vector<WaitingRead*> open;
+  for (const auto& read : reads) open.push_back(read.get());
+  while (!open.empty()) {
+    std::vector<WaitingRead*> waiting;
+    for (WaitingRead* waiter : open) {
+      const PointRead::State state = Step(waiter->read);
+      if (state == PointRead::State::kFailed) co_return waiter->read.status();
+      if (state == PointRead::State::kFound) {
+        waiter->read.TakeValue(&(*values)[waiter->index].emplace());
+      }
+      if (state == PointRead::State::kWaiting) waiting.push_back(waiter);
+    }
+    // Who waits for the same block as another finds it in the cache afterwards.
+    absl::flat_hash_set<std::pair<const void*, uint64_t>> wanted;
     io::TaskGroup fetches;
-    for (Lookup* lookup : waiting) fetches.Add(lookup->read.fetch().Run());
+    for (WaitingRead* waiter : waiting) {
+      if (wanted.insert(waiter->read.wanted()).second) fetches.Add(waiter->read.fetch().Run());
+    }
     co_await fetches.Wait();
-    counters_.reads_waited.fetch_add(waiting.size(), std::memory_order_relaxed);
+    counters_.reads_waited.fetch_add(wanted.size(), std::memory_order_relaxed);
     open = std::move(waiting);
   }
   NoticeLoads();
   co_return absl::OkStatus();
+}
+
+io::Task<Status> DbImpl::MultiGet(std::span<const std::string_view> keys,
+                                  std::vector<std::optional<PinnedValue>>* values,
+                                  ReadOptions options) {
+  VARVE_CO_RETURN_IF_ERROR(CheckReadable());
+  std::vector<std::unique_ptr<WaitingRead>> waiting;
+  VARVE_CO_RETURN_IF_ERROR(TryMultiGet(keys, values, options, &waiting));
+  if (!waiting.empty()) VARVE_CO_RETURN_IF_ERROR(co_await FinishMultiGet(waiting, values));
+  co_return absl::OkStatus();
+}
+
+Status DbImpl::MultiGetNow(std::span<const std::string_view> keys,
+                           std::vector<std::optional<PinnedValue>>* values,
+                           const ReadOptions& options) {
+  VARVE_RETURN_IF_ERROR(CheckReadable());
+  std::vector<std::unique_ptr<WaitingRead>> waiting;
+  VARVE_RETURN_IF_ERROR(TryMultiGet(keys, values, options, &waiting));
+  if (waiting.empty()) return absl::OkStatus();
+  return io::BlockOn(io_, FinishMultiGet(waiting, values));
 }
 
 Status DbImpl::CheckReadable() const {

@@ -145,7 +145,7 @@ size_t BlockCache::ShardCapacity() const {
 
 BlockPin BlockCache::Find(uint64_t file, uint64_t offset, bool touch) {
   const uint64_t hash = HashPlace(file, offset);
-  BlockSlot* const slots = shards_[(hash >> 32) & (shard_count_ - 1)].slots;
+  BlockSlot* const slots = slots_ + ((hash >> 32) & (shard_count_ - 1)) * slots_per_shard_;
   const size_t mask = slots_per_shard_ - 1;
   for (size_t n = 0, at = hash & mask; n <= mask; ++n, at = (at + 1) & mask) {
     BlockSlot& slot = slots[at];
@@ -170,9 +170,9 @@ BlockPin BlockCache::Find(uint64_t file, uint64_t offset, bool touch) {
 
 void BlockCache::Prefetch(uint64_t file, uint64_t offset) const {
   const uint64_t hash = HashPlace(file, offset);
-  __builtin_prefetch(
-      &shards_[(hash >> 32) & (shard_count_ - 1)].slots[hash & (slots_per_shard_ - 1)],
-      /*rw=*/1);
+  const size_t shard = (hash >> 32) & (shard_count_ - 1);
+  // For writing: a hit counts itself in.
+  __builtin_prefetch(slots_ + shard * slots_per_shard_ + (hash & (slots_per_shard_ - 1)), 1);
   asm volatile("");  // GCC drops calls of functions that only prefetch
 }
 

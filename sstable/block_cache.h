@@ -169,7 +169,7 @@ class BlockCache {
   BlockPin Lookup(uint64_t file, uint64_t offset) { return Find(file, offset, /*touch=*/true); }
   // The same without telling the clock: for compactions.
   BlockPin Peek(uint64_t file, uint64_t offset) { return Find(file, offset, /*touch=*/false); }
-  // Brings near what a Lookup of this block will look at first.
+  // Asks for the memory that a Lookup will look at first.
   void Prefetch(uint64_t file, uint64_t offset) const;
   // Whether it is there at the moment; pins nothing, touches nothing.
   bool Contains(uint64_t file, uint64_t offset) const;

@@ -60,9 +60,12 @@ StatusOr<TableIndex> TableIndex::Parse(std::string_view contents, const Footer& 
   if (!TakeVarint(contents, &count) || count != footer.blocks || count > contents.size()) {
     return malformed("number of blocks");
   }
+  if (count == 0 || count > UINT32_MAX || footer.data_bytes >> (64 - kStoredBits) != 0) {
+    return malformed("size of the table");
+  }
   TableIndex index;
-  index.offsets_.reserve(count);
-  index.stored_bytes_.reserve(count);
+  index.blocks_ = static_cast<uint32_t>(count);
+  index.groups_ = HugeArray<Group>((count + kFan - 1) / kFan);
   index.key_starts_.reserve(count + 1);
   uint64_t past_previous = 0;
   std::string bound;
@@ -81,8 +84,7 @@ StatusOr<TableIndex> TableIndex::Parse(std::string_view contents, const Footer& 
         stored_bytes > kBlockBytesMax + kBlockTrailerBytes || stored_bytes == 0) {
       return malformed("block outside of the data");
     }
-    index.offsets_.push_back(past_previous + gap);
-    index.stored_bytes_.push_back(static_cast<uint32_t>(stored_bytes));
+    index.groups_[i / kFan].places[i % kFan] = (past_previous + gap) << kStoredBits | stored_bytes;
     past_previous += gap + stored_bytes;
     bound.resize(shared);
     bound += suffix;
@@ -105,21 +107,38 @@ StatusOr<TableIndex> TableIndex::Parse(std::string_view contents, const Footer& 
   }
   if (count > 1) {
     const std::string_view first = index.bound_key(1);
-    index.common_ = first.substr(0, SharedBytes(first, index.bound_key(count - 1)));
-    std::vector<uint64_t> heads;
-    heads.reserve(count - 1);
-    for (uint32_t i = 1; i < count; ++i) {
-      heads.push_back(HeadOf(index.bound_key(i).substr(index.common_.size())));
-    }
-    index.levels_.push_back(std::move(heads));
-    while (index.levels_.back().size() > kFan) {
-      std::vector<uint64_t> above;
-      const std::vector<uint64_t>& below = index.levels_.back();
-      for (size_t i = 0; i < below.size(); i += kFan) above.push_back(below[i]);
-      index.levels_.push_back(std::move(above));
+    index.common_ = first.substr(0, SharedBytes(first, index.bound_key(index.blocks_ - 1)));
+  }
+  index.BuildLevels();
+  return index;
+}
+
+void TableIndex::BuildLevels() {
+  constexpr uint64_t kGreatest = ~uint64_t{0};
+  const auto groups = static_cast<uint32_t>(groups_.size());
+  for (uint32_t i = 0; i < groups * kFan; ++i) {
+    uint64_t head = i == 0 ? 0 : kGreatest;
+    if (i > 0 && i < blocks_) head = HeadOf(bound_key(i).substr(common_.size()));
+    groups_[i / kFan].heads[i % kFan] = head;
+  }
+  // How many numbers each array has, and where it begins.
+  std::vector<uint32_t> sizes;
+  uint32_t total = 0;
+  for (uint32_t below = groups; below > 1; below = sizes.back()) {
+    // The lowest array has the first head of each group; each other every kFan-th of the one below.
+    sizes.push_back(sizes.empty() ? groups : (below + kFan - 1) / kFan);
+    level_begins_[levels_++] = total;
+    total += (sizes.back() + kFan - 1) / kFan * kFan;
+    if (sizes.back() <= kFan) break;
+  }
+  heads_ = HugeArray<uint64_t>(total);
+  std::fill(heads_.data(), heads_.data() + total, kGreatest);
+  for (uint32_t level = 0; level < levels_; ++level) {
+    uint64_t* const to = heads_.data() + level_begins_[level];
+    for (uint32_t i = 0; i < sizes[level]; ++i) {
+      to[i] = level == 0 ? groups_[i].heads[0] : heads_[level_begins_[level - 1] + i * kFan];
     }
   }
-  return index;
 }
 
 SequenceNumber TableIndex::bound_sequence(uint32_t i) const {
@@ -129,33 +148,59 @@ SequenceNumber TableIndex::bound_sequence(uint32_t i) const {
   return at != sequences_.end() && at->first == i ? at->second : kSequenceMax;
 }
 
-uint32_t TableIndex::CountHeads(uint64_t head) const {
-  // At each level, `count` heads are known to be at or below; all beyond count + kFan are above.
-  size_t count = 0;
-  for (size_t level = levels_.size(); level-- > 0;) {
-    const std::vector<uint64_t>& heads = levels_[level];
-    // A head of the level above stands for the first of kFan here.
-    size_t from = count == 0 ? 0 : (count - 1) * kFan;
-    if (level + 1 == levels_.size()) from = 0;
-    const size_t to = std::min(heads.size(), from + kFan);
-    count = from;
-    for (size_t i = from; i < to; ++i) count += heads[i] <= head ? 1 : 0;
-  }
-  return static_cast<uint32_t>(count);
+namespace {
+
+// How many of 16 ascending numbers are at or below `head`.
+inline uint32_t CountAtMost(const uint64_t* heads, uint64_t head) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < 16; ++i) count += heads[i] <= head ? 1 : 0;
+  return count;
 }
 
-uint32_t TableIndex::Find(std::string_view key, SequenceNumber sequence) const {
-  if (levels_.empty()) return 0;
-  const int order = key.substr(0, common_.size()).compare(common_);
-  if (order < 0) return 0;
-  if (order > 0) return blocks() - 1;
-  const uint64_t head = HeadOf(key.substr(common_.size()));
-  // Bounds 1..below have heads at or below the key's: those with an equal head are compared in
-  // full.
-  uint32_t high = CountHeads(head);
-  const std::vector<uint64_t>& heads = levels_[0];
-  if (high == 0 || heads[high - 1] != head) return high;
-  uint32_t low = head == 0 ? 0 : CountHeads(head - 1);
+}  // namespace
+
+uint32_t TableIndex::FindGroup(uint64_t head) const {
+  // The first number of each sixteen is at or below `head`: it led here, or is the 0 of the first
+  // block. What fills up the last sixteen counts for the greatest head only.
+  uint32_t at = 0;
+  for (uint32_t level = levels_; level-- > 0;) {
+    at = at * kFan + CountAtMost(heads_.data() + level_begins_[level] + at * kFan, head) - 1;
+    const auto size = static_cast<uint32_t>(
+        level == 0 ? groups_.size()
+                   : (level_begins_[level] - level_begins_[level - 1] + kFan - 1) / kFan);
+    at = std::min(at, size - 1);
+  }
+  return at;
+}
+
+uint32_t TableIndex::FindInGroup(uint32_t group, uint64_t head) const {
+  const uint32_t block = group * kFan + CountAtMost(groups_[group].heads, head) - 1;
+  return std::min(block, blocks_ - 1);
+}
+
+TableIndex::Search TableIndex::Begin(std::string_view key) const {
+  Search search;
+  if (!common_.empty()) {
+    search.order = key.substr(0, common_.size()).compare(common_);
+    if (search.order != 0) return search;
+    key.remove_prefix(common_.size());
+  }
+  search.head = HeadOf(key);
+  search.group = FindGroup(search.head);
+  const char* const group = reinterpret_cast<const char*>(&groups_[search.group]);
+  for (size_t i = 0; i < sizeof(Group); i += 64) __builtin_prefetch(group + i);
+  return search;
+}
+
+uint32_t TableIndex::Finish(const Search& search, std::string_view key,
+                            SequenceNumber sequence) const {
+  if (search.order < 0) return 0;
+  if (search.order > 0) return blocks_ - 1;
+  const uint64_t head = search.head;
+  uint32_t high = FindInGroup(search.group, head);
+  if (high == 0 || groups_[high / kFan].heads[high % kFan] != head) return high;
+  // Bounds with the key's head are compared in full.
+  uint32_t low = head == 0 ? 0 : FindInGroup(FindGroup(head - 1), head - 1);
   while (low < high) {
     const uint32_t middle = low + (high - low + 1) / 2;
     if (CompareBound(middle, key, sequence) <= 0) {
@@ -168,12 +213,9 @@ uint32_t TableIndex::Find(std::string_view key, SequenceNumber sequence) const {
 }
 
 size_t TableIndex::memory_bytes() const {
-  size_t bytes = sizeof *this + offsets_.capacity() * sizeof(uint64_t) +
-                 (stored_bytes_.capacity() + key_starts_.capacity()) * sizeof(uint32_t) +
-                 keys_.capacity() + common_.capacity() +
-                 sequences_.capacity() * sizeof(sequences_[0]);
-  for (const std::vector<uint64_t>& level : levels_) bytes += level.capacity() * sizeof(uint64_t);
-  return bytes;
+  return sizeof *this + groups_.memory_bytes() + heads_.memory_bytes() +
+         key_starts_.capacity() * sizeof(uint32_t) + keys_.capacity() + common_.capacity() +
+         sequences_.capacity() * sizeof(sequences_[0]);
 }
 
 }  // namespace varve::sstable

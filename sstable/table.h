@@ -34,6 +34,7 @@
 #include "sstable/block_cache.h"
 #include "sstable/entry_iterator.h"
 #include "sstable/format.h"
+#include "sstable/index.h"
 #include "sstable/table_info.h"
 
 namespace varve::sstable {
@@ -93,6 +94,10 @@ class Table {
   // uses it.
   std::shared_ptr<const LoadedTable> Unload() const;
 
+  // What is loaded, nullptr if nothing is; valid under the same condition as TableGet::Step.
+  // Acquire: pairs with Install.
+  const LoadedTable* TryLoaded() const { return loaded_.load(std::memory_order_acquire); }
+
   // Whether the table was read since the last call: to choose which to unload.
   bool TestAndClearUsed() const { return used_.exchange(false, std::memory_order_relaxed); }
 
@@ -139,7 +144,8 @@ class Table {
 class TableGet final : public BlockFetch {
  public:
   enum class State : uint8_t {
-    kStart,  // Step was not called yet
+    kStart,  // not begun
+    kMore,   // from Advance: call it again, best after having advanced others
     kFound,  // entry() is the newest version of the key at or below the sequence: maybe a tombstone
     kAbsent,   // the table has no such version
     kWaiting,  // call Run or RunNow, then Step again
@@ -155,10 +161,23 @@ class TableGet final : public BlockFetch {
   // is over (under an epoch guard, or while the tables are never unloaded); between calls nothing
   // of that kind is needed. A lookup that waits needs at most two rounds: index and filter, then
   // the block.
-  State Step();
+  State Step() {
+    stage_ = Stage::kFilter;
+    while (Advance() == State::kMore) {
+    }
+    return state_;
+  }
+
+  // Goes one memory access far: what it would have to wait for next, it asks the memory for, and
+  // returns kMore. So who advances several lookups in turn waits for all of them at the same time.
+  // From the first call after construction, or after Run, to the end under one guard.
+  State Advance();
 
   State state() const { return state_; }
   const Status& status() const { return status_; }
+
+  // While kWaiting: the offset of the block that Run would read, ~0 for the index.
+  uint64_t wanted_offset() const { return wants_block_ ? block_offset_ : ~uint64_t{0}; }
 
   // In kFound only. The key is the caller's; the value lies in the block, which stays pinned until
   // this object or the taken pin is destroyed.
@@ -169,6 +188,13 @@ class TableGet final : public BlockFetch {
   void RunNow() override;
 
  private:
+  // What Advance does next.
+  enum class Stage : uint8_t { kFilter, kIndex, kBlock };
+
+  State Finish(State state) {
+    stage_ = Stage::kFilter;
+    return state_ = state;
+  }
   State Search(std::string_view block);
   State Fail(Status status);
   void Keep(const LoadedTable& loaded, BlockPlace place, std::string_view pages,
@@ -179,6 +205,10 @@ class TableGet final : public BlockFetch {
   uint64_t hash_;
   SequenceNumber sequence_;
   State state_ = State::kStart;
+  Stage stage_ = Stage::kFilter;
+  uint32_t block_ = 0;
+  const LoadedTable* loaded_ = nullptr;  // from kIndex on
+  TableIndex::Search search_;
   bool wants_block_ = false;  // Run shall read the block, not the index
   bool fetched_ = false;      // pin_ is the block
   uint64_t block_offset_ = 0;
