@@ -26,7 +26,9 @@ void DbImpl::StartBackground() {
     workers_[static_cast<size_t>(i)]->executor().Spawn(CountLoop(CompactionLoop(i)));
   }
   workers_.front()->executor().Spawn(CountLoop(FlushLoop()));
-  workers_.front()->executor().Spawn(CountLoop(MaintenanceLoop()));
+  // The next log segment must not wait until a merge yields: writers would wait with it.
+  workers_.push_back(io_.StartWorker({.name = "varve-upkeep"}));
+  workers_.back()->executor().Spawn(CountLoop(MaintenanceLoop()));
   workers_.front()->executor().Spawn(CountLoop(IdleLoop()));
 }
 

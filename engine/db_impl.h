@@ -328,7 +328,7 @@ class DbImpl {
   std::atomic<bool> open_{false};
   std::unique_ptr<io::File> lock_file_;
 
-  memtable::ChunkPool chunk_pool_;  // of one memtable at most
+  memtable::ChunkPool chunk_pool_;  // of memtables that were flushed: half the budget at most
   sstable::BlockCache cache_;
   TableSet tables_;
   std::shared_ptr<const compaction::Policy> policy_;

@@ -64,7 +64,7 @@ DbImpl::DbImpl(io::Io& io, std::string directory, Options options)
     : io_(io),
       directory_path_(std::move(directory)),
       options_(std::move(options)),
-      chunk_pool_(options_.memtable_bytes_max),
+      chunk_pool_(options_.memtable_budget_bytes / 2),
       cache_({.capacity_bytes = options_.block_cache_bytes}),
       tables_(io, directory_path_, cache_, [this]() { Wake(); }),
       policy_(options_.policy) {

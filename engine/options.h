@@ -57,9 +57,9 @@ struct Options {
 
   // ---- Memory
   // All memtables together. Flushes begin at half of it, writes slow down from three quarters on.
+  // Memory of memtables that were flushed, up to half of this, is kept for the next ones.
   size_t memtable_budget_bytes = size_t{128} << 20;
-  // One partition's memtable is frozen at this size. As much memory of memtables that were flushed
-  // is kept for the next ones, beside the budget.
+  // One partition's memtable is frozen at this size.
   size_t memtable_bytes_max = size_t{32} << 20;
   // Blocks, indexes and filters of tables.
   size_t block_cache_bytes = size_t{256} << 20;

@@ -8,9 +8,12 @@
 namespace varve::wal {
 namespace {
 
-// Zeros are written one such piece at a time: commits go to the same disk meanwhile, and what
-// stands before them in its queue they wait for.
-constexpr size_t kZeroBytes = size_t{256} << 10;
+// Zeros are written one such piece at a time: durable commits go to the same disk meanwhile, and
+// what stands before them in its queue they wait for. The relaxed medium writes to the page cache.
+constexpr size_t kZeroBytesDurable = size_t{512} << 10;
+constexpr size_t kZeroBytesRelaxed = size_t{8} << 20;
+// A log begins with a small segment, so that opening takes no time; the next are this much larger.
+constexpr uint64_t kSegmentGrowth = 4;
 
 std::string NumberedPath(const std::string& directory, SegmentNumber number,
                          std::string_view ending) {
@@ -18,9 +21,10 @@ std::string NumberedPath(const std::string& directory, SegmentNumber number,
 }
 
 // Writes zeros to [next, bytes), together with others that share `next`.
-io::Task<Status> WriteZeros(io::File& file, uint64_t begin, uint64_t end) {
-  const io::BufferRegion zeros(static_cast<size_t>(std::min<uint64_t>(kZeroBytes, end)));
-  for (uint64_t at = begin; at < end; at += zeros.size()) {
+// Over all of a segment but its header.
+io::Task<Status> WriteZeros(io::File& file, size_t piece_bytes, uint64_t end) {
+  const io::BufferRegion zeros(static_cast<size_t>(std::min<uint64_t>(piece_bytes, end)));
+  for (uint64_t at = kSegmentHeaderBytes; at < end; at += zeros.size()) {
     const size_t length = static_cast<size_t>(std::min<uint64_t>(zeros.size(), end - at));
     Status written = co_await file.Write(at, {zeros.data(), length}, nullptr);
     if (!written.ok()) co_return written;
@@ -157,7 +161,8 @@ io::Task<StatusOr<std::shared_ptr<Segment>>> SegmentFiles::Make(SegmentNumber nu
   VARVE_CO_RETURN_IF_ERROR(io_.SyncDirectory(options_.directory));
   auto segment = OpenForWriting(header);
   if (!segment.ok()) co_return segment.status();
-  next_bytes_ = std::min(std::max(next_bytes_, header.bytes) * 2, options_.segment_bytes_max);
+  next_bytes_ =
+      std::min(std::max(next_bytes_, header.bytes) * kSegmentGrowth, options_.segment_bytes_max);
   ++(made ? recycled_ : created_);
   co_return std::move(*segment);
 }
@@ -200,13 +205,16 @@ io::Task<Status> SegmentFiles::MakeNew(const SegmentHeader& header) {
   auto file = io_.Open(path, {.mode = io::OpenOptions::Mode::kReplace, .direct = direct});
   if (!file.ok()) co_return file.status();
   Status status = (*file)->Preallocate(header.bytes);
-  if (status.ok()) status = co_await WriteZeros(**file, kSegmentHeaderBytes, header.bytes);
+  if (status.ok() && direct) status = co_await WriteZeros(**file, kZeroBytesDurable, header.bytes);
   if (status.ok()) {
     const io::BufferRegion page(kSegmentHeaderBytes);
     EncodeSegmentHeader(header, page.data());
     status = co_await (*file)->Write(0, {page.data(), page.size()}, nullptr);
   }
   if (status.ok()) status = co_await (*file)->Sync();
+  // In the relaxed medium zeros only fill the page cache, in large pieces, which makes mapping
+  // cheap; on the disk the reserved space reads as zeros anyway.
+  if (status.ok() && !direct) status = co_await WriteZeros(**file, kZeroBytesRelaxed, header.bytes);
   if (status.ok()) status = io_.Rename(path, SegmentPath(options_.directory, header.number));
   if (!status.ok()) Delete(path);
   co_return status;

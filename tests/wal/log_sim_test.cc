@@ -105,7 +105,7 @@ bool RunLives(uint64_t seed, Medium medium, const std::vector<Life>& lives,
     const Status recovered = io::BlockOn(io, harness.Recover(survivors));
     EXPECT_TRUE(recovered.ok() || io.crashed()) << recovered;
     if (recovered.ok()) {
-      io::BlockOn(io, Work(harness, seed, static_cast<int>(random.Between(1, 5)), 25));
+      io::BlockOn(io, Work(harness, seed, static_cast<int>(random.Between(1, 5)), 30));
       survivors = Survivors(harness, harness.records().size(), medium, life.crash);
     } else if (life.crash == io::SimCrash::kPower) {
       // What only the page cache had may go now.
