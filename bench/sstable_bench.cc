@@ -1,4 +1,6 @@
-// Tables: building them, finding entries in cached blocks, in blocks on disk, and scanning.
+// Tables: building them, finding entries in cached blocks, in blocks on disk, and scanning; and
+// each structure that a point read passes on its own, beside what a dependent load costs the
+// hardware in as much memory.
 //
 //   sstable_bench [--benchmark_filter=...]      TEST_TMPDIR=<directory on the disk to measure>
 //
@@ -20,8 +22,14 @@
 #include "base/checksum.h"
 #include "base/coding.h"
 #include "base/random.h"
+#include "engine/level_fences.h"
 #include "io/io.h"
+#include "sstable/block.h"
+#include "sstable/block_builder.h"
 #include "sstable/block_cache.h"
+#include "sstable/filter.h"
+#include "sstable/huge_heap.h"
+#include "sstable/index.h"
 #include "sstable/table.h"
 #include "sstable/table_builder.h"
 
@@ -277,6 +285,130 @@ BENCHMARK(BM_Scan)
     ->Args({1'000'000, 1, 0})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
+
+// ---- One structure at a time. Every operation depends on the one before, as the steps of a read
+// do.
+
+// Args: bytes. The hardware's figure: a load whose address the load before it gave, on huge pages.
+void BM_DependentLoad(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0)) / 64;
+  char* const memory = HugeHeap::Map(count * 64);
+  // A full cycle over all lines (an LCG whose modulus is a power of two).
+  for (uint64_t i = 0; i < count; ++i) {
+    StoreFixed<uint64_t>(memory + i * 64, (i * 6364136223846793005 + 1442695040888963407) % count);
+  }
+  uint64_t at = 0;
+  for (auto _ : state) at = LoadU64(memory + at * 64);
+  benchmark::DoNotOptimize(at);
+  HugeHeap::Unmap(memory, count * 64);
+}
+BENCHMARK(BM_DependentLoad)->Arg(1 << 20)->Arg(16 << 20)->Arg(64 << 20)->Arg(1 << 30);
+
+// Args: keys in the filter. Half of what is asked for is there.
+void BM_FilterProbe(benchmark::State& state) {
+  const auto keys = static_cast<uint64_t>(state.range(0));
+  std::vector<uint64_t> hashes;
+  Random random(3);
+  for (uint64_t i = 0; i < keys; ++i) hashes.push_back(i * 0x9e3779b97f4a7c15);
+  const Filter filter(BuildFilter(hashes, 10), FilterProbes(10));
+  uint64_t found = 0;
+  for (auto _ : state) {
+    found += filter.MayContain((random.Below(2 * keys) + (found & 1)) * 0x9e3779b97f4a7c15) ? 1 : 0;
+  }
+  benchmark::DoNotOptimize(found);
+}
+BENCHMARK(BM_FilterProbe)->Arg(10'000)->Arg(1'000'000)->Arg(10'000'000);
+
+// Args: blocks.
+void BM_IndexFind(benchmark::State& state) {
+  const auto blocks = static_cast<uint64_t>(state.range(0));
+  const Data& data = TheData(blocks);
+  IndexBuilder builder;
+  Footer footer;
+  for (uint64_t i = 0; i < blocks; ++i) {
+    const Entry last = {data.keys[i == 0 ? 0 : i - 1], 1, EntryKind::kPut, {}};
+    builder.Add({i * 4096, 4096}, i == 0 ? nullptr : &last, {data.keys[i], 1, EntryKind::kPut, {}});
+  }
+  footer.blocks = blocks;
+  footer.data_bytes = blocks * 4096;
+  const TableIndex index = TableIndex::Parse(builder.Finish(), footer, "bench").value();
+  Random random(3);
+  std::string key(16, 'x');
+  uint32_t block = 0;
+  for (auto _ : state) {
+    StoreBigU64(key.data(), random.Next() + block);
+    block = index.Find(key, kSequenceMax);
+  }
+  benchmark::DoNotOptimize(block);
+}
+BENCHMARK(BM_IndexFind)->Arg(1'000)->Arg(8'000)->Arg(320'000);
+
+// Args: tables of a level.
+void BM_FenceSearch(benchmark::State& state) {
+  const auto tables = static_cast<uint64_t>(state.range(0));
+  const Data& data = TheData(2 * tables);
+  std::vector<compaction::KeyInterval> intervals;
+  for (uint64_t i = 0; i < tables; ++i) {
+    intervals.push_back({data.keys[2 * i], data.keys[2 * i + 1], true});
+  }
+  const engine::LevelFences fences(intervals);
+  Random random(3);
+  std::string key(16, 'x');
+  size_t at = 0;
+  for (auto _ : state) {
+    StoreBigU64(key.data(), random.Next() + at);
+    at = fences.Find(engine::FenceKey(fences, key));
+  }
+  benchmark::DoNotOptimize(at);
+}
+BENCHMARK(BM_FenceSearch)->Arg(10)->Arg(100)->Arg(1'000)->Arg(10'000);
+
+// Args: blocks of a page, with keys that are spread evenly.
+void BM_BlockSearch(benchmark::State& state) {
+  const auto blocks = static_cast<uint64_t>(state.range(0));
+  constexpr uint64_t kEntries = 32;
+  constexpr uint64_t kSpread = ~uint64_t{0} / kEntries;
+  BlockBuilder builder(8);
+  const std::string value(kValueBytes, 'v');
+  std::string key(16, 'k');
+  for (uint64_t i = 0; i < kEntries; ++i) {
+    StoreBigU64(key.data(), i * kSpread);
+    builder.Add({key, i + 1, EntryKind::kPut, value});
+  }
+  std::string encoded;
+  builder.Encode(kEntries, encoded);
+  char* const memory = HugeHeap::Map(blocks * 4096);
+  for (uint64_t i = 0; i < blocks; ++i) {
+    std::memcpy(memory + i * 4096, encoded.data(), encoded.size());
+  }
+  Random random(3);
+  Entry entry;
+  uint64_t found = 0;
+  for (auto _ : state) {
+    StoreBigU64(key.data(), random.Below(kEntries) * kSpread);
+    const char* const block = memory + (random.Below(blocks) + found) % blocks * 4096;
+    found += FindInBlock({block, encoded.size()}, key, kSequenceMax, &entry) == BlockSearch::kFound
+                 ? entry.sequence & 1
+                 : 0;
+  }
+  benchmark::DoNotOptimize(found);
+  HugeHeap::Unmap(memory, blocks * 4096);
+}
+BENCHMARK(BM_BlockSearch)->Arg(4)->Arg(4'096)->Arg(262'144);
+
+// Args: blocks in the cache.
+void BM_CacheHit(benchmark::State& state) {
+  const auto blocks = static_cast<uint64_t>(state.range(0));
+  BlockCache cache({.capacity_bytes = blocks * 4096 * 3 / 2});
+  for (uint64_t i = 0; i < blocks; ++i) cache.Insert(1, i * 4096, BlockBuffer(4000));
+  Random random(3);
+  uint64_t hits = 0;
+  for (auto _ : state) {
+    hits += cache.Lookup(1, (random.Below(blocks) + (hits & 1)) % blocks * 4096) ? 1 : 0;
+  }
+  benchmark::DoNotOptimize(hits);
+}
+BENCHMARK(BM_CacheHit)->Arg(1'000)->Arg(30'000)->Arg(300'000);
 
 }  // namespace
 }  // namespace varve::sstable
