@@ -73,8 +73,9 @@ struct Options {
   size_t table_bytes_target = size_t{32} << 20;
   int compression_level = 1;  // Zstandard; 0 stores blocks raw
   int filter_bits_per_key = 10;
-  // Values of this size and more live in value files.
-  size_t value_separation_bytes = size_t{16} << 10;
+  // Values of this size and more live in value files. With its key a larger one would take two pages
+  // in a table, and be rewritten by every merge.
+  size_t value_separation_bytes = size_t{4} << 10;
   // Open tables kept at most, each with one file descriptor.
   size_t open_tables_max = 1000;
 

@@ -37,7 +37,7 @@ LogBase::LogBase(io::Io& io, LogOptions options)
 
 io::Task<Status> LogBase::Begin(LogStart start) {
   VARVE_CO_RETURN_IF_ERROR(files_.Recover(start));
-  auto made = co_await files_.Make(start.segment, start.lsn, 0, /*fresh=*/true);
+  auto made = co_await files_.Make(start.segment, start.lsn, 0, /*fresh=*/true, nullptr);
   if (!made.ok()) co_return made.status();
   SetFirst(std::move(*made), std::move(start.live));
   co_return absl::OkStatus();
@@ -113,7 +113,14 @@ io::Task<Status> LogBase::PrepareSegmentOf(uint64_t bytes_min) {
   for (const SegmentInfo& segment : abandoned) files_.Discard(segment);
   const Wanted wanted = TakeWanted(bytes_min);
   if (!wanted.needed) co_return absl::OkStatus();
-  auto made = co_await files_.Make(wanted.number, wanted.start_lsn, bytes_min, /*fresh=*/false);
+  // Somebody may be waiting for a segment of that size, or be about to.
+  const std::function<bool()> hurry = [this, bytes_min]() {
+    absl::MutexLock lock(&mutex_);
+    const SegmentInfo current = segment_->info();
+    return bytes_min > 0 || !failed_.ok() || appended_lsn() > current.start_lsn + current.bytes / 2;
+  };
+  auto made =
+      co_await files_.Make(wanted.number, wanted.start_lsn, bytes_min, /*fresh=*/false, hurry);
   if (!made.ok()) co_return made.status();
   SetPrepared(std::move(*made));
   co_return absl::OkStatus();

@@ -55,9 +55,11 @@ class SegmentFiles {
   Status Recover(const LogStart& start);
 
   // Makes the segment `number`, at least `bytes_min` long, and opens it. It replaces an earlier
-  // file of that number. `fresh`: not from a spare one.
+  // file of that number. `fresh`: not from a spare one. A large durable one is zeroed at a pace
+  // that leaves the disk to commits, unless `hurry` (if given) says that it is wanted soon.
   io::Task<StatusOr<std::shared_ptr<Segment>>> Make(SegmentNumber number, Lsn start_lsn,
-                                                    uint64_t bytes_min, bool fresh);
+                                                    uint64_t bytes_min, bool fresh,
+                                                    const std::function<bool()>& hurry);
 
   // Makes a segment spare, or deletes it. Failures leave the file for the next life to find.
   void Discard(const SegmentInfo& segment);
@@ -80,7 +82,7 @@ class SegmentFiles {
   // If `path` may be written over: its size.
   std::optional<uint64_t> Reusable(const std::string& path, SegmentNumber number);
   io::Task<StatusOr<bool>> MakeFromSpare(SegmentHeader& header);
-  io::Task<Status> MakeNew(const SegmentHeader& header);
+  io::Task<Status> MakeNew(const SegmentHeader& header, const std::function<bool()>& hurry);
   StatusOr<std::shared_ptr<Segment>> OpenForWriting(const SegmentHeader& header);
 
   io::Io& io_;
