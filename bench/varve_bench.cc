@@ -3,13 +3,16 @@
 //   varve_bench compare --suite standard --json report.json --html report.html
 //   varve_bench compare --rows fill-random,read-cached --engine varve
 //   varve_bench compare --help
+//   varve_bench fill --keys 10000000 --engine varve,rocksdb     # and read, scan, mixed
 //
 // docs/performance.md says what the rows mean.
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "bench/compare/compare.h"
+#include "bench/workload/command.h"
 
 int main(int argc, char** argv) {
   std::string command_line;
@@ -17,6 +20,8 @@ int main(int argc, char** argv) {
   CLI::App app("Varve beside RocksDB and the device.");
   app.require_subcommand(1);
   const std::function<int()> compare = varve::bench::AddCompare(app, command_line);
+  const std::function<std::optional<int>()> workload = varve::bench::AddWorkloads(app);
   CLI11_PARSE(app, argc, argv);
+  if (const std::optional<int> done = workload()) return *done;
   return compare();
 }
