@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "engine/db_impl.h"
 #include "engine/epoch.h"
@@ -117,8 +118,9 @@ io::Task<void> DbImpl::MaintenanceLoop() {
 io::Task<Status> DbImpl::Maintain() {
   DeleteObsolete();
   CheckDisk();
-  if (!log_->failure().ok()) VARVE_CO_RETURN_IF_ERROR(co_await RestartLog());
+  // Before the log's restart, which may fail for long: who waits for the ceiling must hear of it.
   if (ceiling_wanted_.load()) VARVE_CO_RETURN_IF_ERROR(co_await RaiseCeiling());
+  if (!log_->failure().ok()) VARVE_CO_RETURN_IF_ERROR(co_await RestartLog());
   if (log_->NeedsSegment()) VARVE_CO_RETURN_IF_ERROR(co_await log_->PrepareSegment());
   VARVE_CO_RETURN_IF_ERROR(co_await ForgetLog());
   VARVE_CO_RETURN_IF_ERROR(co_await SettleManifest());
@@ -232,7 +234,9 @@ io::Task<Status> DbImpl::ForgetLog() {
 }
 
 io::Task<Status> DbImpl::RestartLog() {
-  spdlog::error("{}: the log failed: {}", directory_path_, Message(log_->failure()));
+  if (!std::exchange(log_failure_told_, true)) {
+    spdlog::error("{}: the log failed: {}", directory_path_, Message(log_->failure()));
+  }
   auto seal = co_await log_->Seal();
   if (!seal.ok()) co_return seal.status();
   if (options_.durability == Durability::kRelaxed) {
@@ -255,6 +259,7 @@ io::Task<Status> DbImpl::RestartLog() {
     queue_.clear();
     log_->Restart();
   }
+  log_failure_told_ = false;
   spdlog::info("{}: the log goes on in segment {}", directory_path_, seal->next_segment);
   progress_.Beat();
   co_return absl::OkStatus();

@@ -341,6 +341,7 @@ class DbImpl {
   std::atomic<uint64_t> next_partition_id_{1};
 
   std::unique_ptr<wal::Log> log_;
+  bool log_failure_told_ = false;  // the maintenance loop's
 
   mutable absl::Mutex apply_mutex_;
   std::shared_ptr<const Directory> directory_owner_ ABSL_GUARDED_BY(apply_mutex_);

@@ -108,6 +108,20 @@ TEST_P(FaultsTest, AFailedLogGoesOnInAFreshSegment) {
   ExpectAllThere(2);
 }
 
+// The log fails, and with it what would restart it; then the clock moves past the durable ceiling
+// of sequence numbers. A writer gets an error, it does not wait for a ceiling that nobody raises.
+TEST_P(FaultsTest, AFailedDiskRefusesWritesBeyondTheSequenceCeiling) {
+  broken_ = true;
+  io_.set_fail([this](const io::SimAccess& access) {
+    return broken_ && access.kind != io::SimAccess::Kind::kRead;
+  });
+  EXPECT_FALSE(db_->Put(Key(0), Value(0), {.sync = true}).ok());
+  io_.JumpWallClock(15'000);
+  EXPECT_FALSE(db_->Put(Key(1), Value(1), {.sync = true}).ok());
+  broken_ = false;
+  EXPECT_TRUE(WriteWithPatience(2).ok());
+}
+
 TEST_P(FaultsTest, AReadErrorFailsTheReadAndNothingElse) {
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(db_->Put(Key(i), Value(i)).ok());
   ASSERT_TRUE(db_->Flush().ok());
