@@ -7,25 +7,11 @@
 
 #include "bench/compare/summary.h"
 #include "bench/compare/text.h"
+#include "bench/quoted.h"
 #include "bench/recorder.h"
 
 namespace varve::bench {
 namespace {
-
-std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      quoted += fmt::format("\\u{:04x}", static_cast<int>(c));
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "\"";
-}
 
 // The items between commas, each formatted.
 template <typename Items>

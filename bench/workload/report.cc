@@ -6,6 +6,8 @@
 #include <functional>
 #include <numeric>
 
+#include "bench/quoted.h"
+
 namespace varve::bench {
 namespace {
 
@@ -45,21 +47,6 @@ std::string Bytes(uint64_t bytes) {
   if (value >= 1e9) return fmt::format("{:.2f} GB", value * 1e-9);
   if (value >= 1e6) return fmt::format("{:.1f} MB", value * 1e-6);
   return fmt::format("{:.1f} kB", value * 1e-3);
-}
-
-std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      quoted += fmt::format("\\u{:04x}", static_cast<int>(c));
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "\"";
 }
 
 }  // namespace
