@@ -8,12 +8,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/coding.h"
+#include "base/entry.h"
 #include "compaction/key_interval.h"
 
 namespace varve::engine {
@@ -61,13 +60,7 @@ class LevelFences {
     return common;
   }
   // Of a key that begins with common_; what is missing counts as zeros.
-  uint64_t HeadOf(std::string_view key) const {
-    key.remove_prefix(common_.size());
-    if (key.size() >= 8) return LoadBigU64(key.data());
-    char bytes[8] = {};
-    std::memcpy(bytes, key.data(), key.size());
-    return LoadBigU64(bytes);
-  }
+  uint64_t HeadOf(std::string_view key) const { return KeyHead(key.substr(common_.size())); }
 
   std::vector<compaction::KeyInterval> tables_;
   std::string_view common_;  // what all keys begin with
