@@ -14,7 +14,7 @@ using compaction::Plan;
 struct DbImpl::RangeRequest {
   std::string begin;
   std::string end;
-  // What is known of each partition in the range; guarded by background_mutex_.
+  // What is known of each partition in the range; guarded by pick_mutex_.
   std::map<uint64_t, compaction::RangeProgress> progress;
   bool done = false;
 };
@@ -221,6 +221,8 @@ std::optional<DbImpl::CompactionWork> DbImpl::PickCompaction() {
       continue;
     }
     work->plan = *std::move(plan);
+    // Stays a candidate.
+    if (CollidesWithRunning(*work)) continue;
     if (!best || work->plan.score > best->plan.score) best = std::move(work);
   }
   {
@@ -248,13 +250,20 @@ std::optional<DbImpl::CompactionWork> DbImpl::PickRange() {
   for (const auto& partition : directory->partitions()) {
     if (!partition->keys().Overlaps(range)) continue;
     auto work = WorkFor(partition);
-    absl::MutexLock lock(&background_mutex_);
-    auto step = policy_->PickRange(work->view, range, request->progress[partition->id]);
+    compaction::RangeProgress progress = request->progress[partition->id];
+    auto step = policy_->PickRange(work->view, range, progress);
     if (step.outcome == compaction::RangeStep::Outcome::kPlan) {
       work->plan = std::move(step.plan);
+      if (CollidesWithRunning(*work)) {
+        busy = true;
+        continue;
+      }
+      request->progress[partition->id] = progress;
+      absl::MutexLock lock(&background_mutex_);
       SetBusy(*work, true);
       return work;
     }
+    request->progress[partition->id] = progress;
     busy = busy || step.outcome == compaction::RangeStep::Outcome::kBusy;
   }
   if (!busy) {
@@ -266,8 +275,44 @@ std::optional<DbImpl::CompactionWork> DbImpl::PickRange() {
   return std::nullopt;
 }
 
+// From the first key to the last of all that a compaction reads: where its output may lie, gaps
+// included.
+DbImpl::KeySpan DbImpl::SpanOf(const CompactionWork& work) const {
+  std::optional<compaction::KeyInterval> hull;
+  for (const Plan::Input& input : work.plan.inputs) {
+    for (const LevelTable* table : Inputs(work, input)) {
+      hull = hull ? compaction::Hull(*hull, table->keys) : table->keys;
+    }
+  }
+  return {work.partition->id, work.plan.output_level, hull.value_or(compaction::KeyInterval())};
+}
+
+// Neither knows the other's output. What moves into a gap between the inputs of one that runs would
+// come to lie under a table that spans the gap, and deeper levels must not overlap.
+bool DbImpl::CollidesWithRunning(const CompactionWork& work) const {
+  const KeySpan span = SpanOf(work);
+  if (span.level == 0) return false;
+  absl::MutexLock lock(&background_mutex_);
+  return std::any_of(running_.begin(), running_.end(), [&](const auto& running) {
+    return running.second.partition == span.partition && running.second.level == span.level &&
+           running.second.keys.Overlaps(span.keys);
+  });
+}
+
 void DbImpl::SetBusy(const CompactionWork& work, bool busy) {
   compactions_running_ += busy ? 1 : -1;
+  if (busy) {
+    // The work's levels, which the running compaction holds, keep the keys.
+    running_.emplace(work.levels.get(), SpanOf(work));
+  } else {
+    const auto [first, last] = running_.equal_range(work.levels.get());
+    const KeySpan span = SpanOf(work);
+    const auto found = std::find_if(first, last, [&](const auto& running) {
+      return running.second.level == span.level && running.second.keys.begin == span.keys.begin &&
+             running.second.keys.end == span.keys.end;
+    });
+    if (found != last) running_.erase(found);
+  }
   for (const Plan::Input& input : work.plan.inputs) {
     for (const uint64_t table : input.tables) {
       if (busy) {

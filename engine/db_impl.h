@@ -316,6 +316,14 @@ class DbImpl {
   io::Task<Status> RunCompaction(CompactionWork& work);
   io::Task<Status> InstallCompaction(const CompactionWork& work,
                                      const compaction::JobResult* result);
+  // Where the output of a compaction may lie.
+  struct KeySpan {
+    uint64_t partition = 0;
+    int level = 0;
+    compaction::KeyInterval keys;
+  };
+  KeySpan SpanOf(const CompactionWork& work) const;
+  bool CollidesWithRunning(const CompactionWork& work) const ABSL_LOCKS_EXCLUDED(background_mutex_);
   void SetBusy(const CompactionWork& work, bool busy)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(background_mutex_);
   // Where to cut a partition that has grown too big; empty if it need not or must not be cut.
@@ -387,6 +395,8 @@ class DbImpl {
   std::map<std::string, Status> background_errors_ ABSL_GUARDED_BY(background_mutex_);
   // (partition, table) of compactions under way.
   std::set<std::pair<uint64_t, uint64_t>> busy_ ABSL_GUARDED_BY(background_mutex_);
+  // By the levels that each has seen.
+  std::multimap<const Levels*, KeySpan> running_ ABSL_GUARDED_BY(background_mutex_);
   int compactions_running_ ABSL_GUARDED_BY(background_mutex_) = 0;
   std::set<uint64_t> candidates_ ABSL_GUARDED_BY(background_mutex_);
   std::set<uint64_t> held_partitions_ ABSL_GUARDED_BY(background_mutex_);
