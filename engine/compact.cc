@@ -293,25 +293,20 @@ bool DbImpl::CollidesWithRunning(const CompactionWork& work) const {
   const KeySpan span = SpanOf(work);
   if (span.level == 0) return false;
   absl::MutexLock lock(&background_mutex_);
-  return std::any_of(running_.begin(), running_.end(), [&](const auto& running) {
-    return running.second.partition == span.partition && running.second.level == span.level &&
-           running.second.keys.Overlaps(span.keys);
+  return std::any_of(running_.begin(), running_.end(), [&](const KeySpan& running) {
+    return running.partition == span.partition && running.level == span.level &&
+           running.keys.Overlaps(span.keys);
   });
 }
 
 void DbImpl::SetBusy(const CompactionWork& work, bool busy) {
   compactions_running_ += busy ? 1 : -1;
+  // Its keys are kept by the work's levels, which the running compaction holds.
+  const KeySpan span = SpanOf(work);
   if (busy) {
-    // The work's levels, which the running compaction holds, keep the keys.
-    running_.emplace(work.levels.get(), SpanOf(work));
+    running_.push_back(span);
   } else {
-    const auto [first, last] = running_.equal_range(work.levels.get());
-    const KeySpan span = SpanOf(work);
-    const auto found = std::find_if(first, last, [&](const auto& running) {
-      return running.second.level == span.level && running.second.keys.begin == span.keys.begin &&
-             running.second.keys.end == span.keys.end;
-    });
-    if (found != last) running_.erase(found);
+    running_.erase(std::find(running_.begin(), running_.end(), span));
   }
   for (const Plan::Input& input : work.plan.inputs) {
     for (const uint64_t table : input.tables) {

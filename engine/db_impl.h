@@ -321,6 +321,8 @@ class DbImpl {
     uint64_t partition = 0;
     int level = 0;
     compaction::KeyInterval keys;
+
+    bool operator==(const KeySpan&) const = default;
   };
   KeySpan SpanOf(const CompactionWork& work) const;
   bool CollidesWithRunning(const CompactionWork& work) const ABSL_LOCKS_EXCLUDED(background_mutex_);
@@ -395,8 +397,7 @@ class DbImpl {
   std::map<std::string, Status> background_errors_ ABSL_GUARDED_BY(background_mutex_);
   // (partition, table) of compactions under way.
   std::set<std::pair<uint64_t, uint64_t>> busy_ ABSL_GUARDED_BY(background_mutex_);
-  // By the levels that each has seen.
-  std::multimap<const Levels*, KeySpan> running_ ABSL_GUARDED_BY(background_mutex_);
+  std::vector<KeySpan> running_ ABSL_GUARDED_BY(background_mutex_);  // one each
   int compactions_running_ ABSL_GUARDED_BY(background_mutex_) = 0;
   std::set<uint64_t> candidates_ ABSL_GUARDED_BY(background_mutex_);
   std::set<uint64_t> held_partitions_ ABSL_GUARDED_BY(background_mutex_);
