@@ -213,18 +213,16 @@ io::Task<Status> SegmentFiles::MakeNew(const SegmentHeader& header,
   auto file = io_.Open(path, {.mode = io::OpenOptions::Mode::kReplace, .direct = direct});
   if (!file.ok()) co_return file.status();
   Status status = (*file)->Preallocate(header.bytes);
-  if (status.ok() && direct)
-    status = co_await WriteZeros(**file, kZeroBytesDurable, header.bytes, hurry);
+  if (status.ok()) {
+    status = co_await WriteZeros(**file, direct ? kZeroBytesDurable : kZeroBytesRelaxed,
+                                 header.bytes, direct ? hurry : nullptr);
+  }
   if (status.ok()) {
     const io::BufferRegion page(kSegmentHeaderBytes);
     EncodeSegmentHeader(header, page.data());
     status = co_await (*file)->Write(0, {page.data(), page.size()}, nullptr);
   }
   if (status.ok()) status = co_await (*file)->Sync();
-  // In the relaxed medium zeros only fill the page cache, in large pieces, which makes mapping
-  // cheap; on the disk the reserved space reads as zeros anyway.
-  if (status.ok() && !direct)
-    status = co_await WriteZeros(**file, kZeroBytesRelaxed, header.bytes, nullptr);
   if (status.ok()) status = io_.Rename(path, SegmentPath(options_.directory, header.number));
   if (!status.ok()) Delete(path);
   co_return status;
