@@ -22,6 +22,7 @@
 
 #include "base/coding.h"
 #include "base/random.h"
+#include "bench/rocksdb_open.h"
 #include "compaction/merging_iterator.h"
 #include "engine/db.h"
 #include "io/io.h"
@@ -240,13 +241,7 @@ class RocksDbRuns {
     options.write_buffer_size = size_t{512} << 20;
     options.compression = rocksdb::kNoCompression;
     options.disable_auto_compactions = true;
-#if ROCKSDB_MAJOR >= 11
-    Check(rocksdb::DB::Open(options, directory_, &db_));
-#else
-    rocksdb::DB* db = nullptr;
-    Check(rocksdb::DB::Open(options, directory_, &db));
-    db_.reset(db);
-#endif
+    Check(bench::OpenRocksDb(options, directory_, &db_));
     FillRuns(
         runs,
         [&](const std::string& key, const std::string& value) {

@@ -22,6 +22,7 @@
 
 #include "base/coding.h"
 #include "base/random.h"
+#include "bench/rocksdb_open.h"
 #include "bench/structures/btree.h"
 #include "bench/structures/skip_list.h"
 #include "memtable/memtable.h"
@@ -65,13 +66,11 @@ class RocksDb {
     options.create_if_missing = true;
     options.write_buffer_size = size_t{8} << 30;
     options.db_write_buffer_size = 0;
-    rocksdb::DB* db = nullptr;
-    const rocksdb::Status status = rocksdb::DB::Open(options, directory_.string(), &db);
+    const rocksdb::Status status = OpenRocksDb(options, directory_.string(), &db_);
     if (!status.ok()) {
       fmt::print(stderr, "rocksdb: {}\n", status.ToString());
       std::abort();
     }
-    db_.reset(db);
     write_.disableWAL = true;
   }
   ~RocksDb() {

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "bench/engine.h"
+#include "bench/rocksdb_open.h"
 
 namespace varve::bench {
 namespace {
@@ -81,14 +82,7 @@ class RocksDbEngine : public Engine {
     rocksdb::SetPerfLevel(count_block_reads_ ? rocksdb::PerfLevel::kEnableCount
                                              : rocksdb::PerfLevel::kDisable);
 
-#if ROCKSDB_MAJOR >= 11
-    return FromRocksDb(rocksdb::DB::Open(options, config.directory, &db_));
-#else
-    rocksdb::DB* db = nullptr;
-    VARVE_RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(options, config.directory, &db)));
-    db_.reset(db);
-    return absl::OkStatus();
-#endif
+    return FromRocksDb(OpenRocksDb(options, config.directory, &db_));
   }
 
   Status Close() override {

@@ -9,6 +9,7 @@
 namespace varve::bench {
 
 std::string Figure(double value) {
+  if (!std::isfinite(value)) return "-";
   const double size = std::abs(value);
   if (size < 0.0005) return "0";
   const int digits = static_cast<int>(std::floor(std::log10(size)));
