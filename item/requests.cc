@@ -26,4 +26,30 @@ std::string_view ToString(TableClass table_class) {
   return table_class == TableClass::kStandard ? "STANDARD" : "STANDARD_INFREQUENT_ACCESS";
 }
 
+std::string_view ToString(ProjectionType type) {
+  switch (type) {
+    case ProjectionType::kKeysOnly:
+      return "KEYS_ONLY";
+    case ProjectionType::kInclude:
+      return "INCLUDE";
+    case ProjectionType::kAll:
+      return "ALL";
+  }
+  return "ALL";
+}
+
+std::string_view ToString(IndexStatus status) {
+  switch (status) {
+    case IndexStatus::kCreating:
+      return "CREATING";
+    case IndexStatus::kUpdating:
+      return "UPDATING";
+    case IndexStatus::kDeleting:
+      return "DELETING";
+    case IndexStatus::kActive:
+      return "ACTIVE";
+  }
+  return "ACTIVE";
+}
+
 }  // namespace varve::item

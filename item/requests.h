@@ -25,11 +25,15 @@ enum class KeyType : uint8_t { kHash, kRange };
 enum class BillingMode : uint8_t { kProvisioned, kPayPerRequest };
 enum class TableStatus : uint8_t { kCreating, kUpdating, kDeleting, kActive };
 enum class TableClass : uint8_t { kStandard, kStandardInfrequentAccess };
+enum class ProjectionType : uint8_t { kKeysOnly, kInclude, kAll };
+enum class IndexStatus : uint8_t { kCreating, kUpdating, kDeleting, kActive };
 
 std::string_view ToString(KeyType type);            // "HASH"
 std::string_view ToString(BillingMode mode);        // "PAY_PER_REQUEST"
 std::string_view ToString(TableStatus status);      // "ACTIVE"
 std::string_view ToString(TableClass table_class);  // "STANDARD"
+std::string_view ToString(ProjectionType type);     // "KEYS_ONLY"
+std::string_view ToString(IndexStatus status);      // "ACTIVE"
 
 enum class ReturnValues : uint8_t { kNone, kAllOld, kUpdatedOld, kAllNew, kUpdatedNew };
 enum class ReturnConsumedCapacity : uint8_t { kNone, kTotal, kIndexes };
@@ -53,6 +57,64 @@ struct KeySchemaElement {
 struct ProvisionedThroughput {
   int64_t read_capacity_units = 0;
   int64_t write_capacity_units = 0;
+};
+
+// Of an on-demand table or index; -1 takes a maximum away.
+struct OnDemandThroughput {
+  std::optional<int64_t> max_read_request_units;
+  std::optional<int64_t> max_write_request_units;
+};
+
+struct WarmThroughput {
+  std::optional<int64_t> read_units_per_second;
+  std::optional<int64_t> write_units_per_second;
+};
+
+struct SseSpecification {
+  std::optional<bool> enabled;
+  std::optional<std::string> sse_type;  // "KMS" or "AES256"
+  std::optional<std::string> kms_master_key_id;
+};
+
+struct Tag {
+  std::string key;
+  std::string value;
+};
+
+// Which attributes an index has besides keys. The keys of the table and of the index always are.
+struct Projection {
+  std::optional<ProjectionType> type;
+  std::vector<std::string> non_key_attributes;
+};
+
+// A secondary index as CreateTable and UpdateTable define it. Of a local one only the first three.
+struct SecondaryIndex {
+  std::string index_name;
+  std::vector<KeySchemaElement> key_schema;
+  Projection projection;
+  std::optional<ProvisionedThroughput> provisioned_throughput;
+  std::optional<OnDemandThroughput> on_demand_throughput;
+  std::optional<WarmThroughput> warm_throughput;
+};
+
+struct IndexDescription {
+  std::string index_name;
+  bool global = false;
+  std::vector<KeySchemaElement> key_schema;
+  Projection projection;
+  std::string index_arn;
+  uint64_t index_size_bytes = 0;
+  uint64_t item_count = 0;
+
+  // Of a global index:
+  IndexStatus index_status = IndexStatus::kActive;
+  bool backfilling = false;
+  ProvisionedThroughput provisioned_throughput;  // 0 and 0 if on demand
+  int64_t number_of_decreases_today = 0;
+  uint64_t last_increase_ms = 0;  // 0: never
+  uint64_t last_decrease_ms = 0;  // 0: never
+  std::optional<OnDemandThroughput> on_demand_throughput;
+  std::optional<WarmThroughput> warm_throughput;  // as asked for
 };
 
 // Sent with an operation's expressions.
@@ -83,10 +145,21 @@ struct TableDescription {
   uint64_t last_increase_ms = 0;  // 0: never
   uint64_t last_decrease_ms = 0;  // 0: never
 
+  std::optional<OnDemandThroughput> on_demand_throughput;
+  std::optional<WarmThroughput> warm_throughput;  // as asked for
+
   uint64_t table_size_bytes = 0;  // both estimated, at most a few seconds old
   uint64_t item_count = 0;
   bool deletion_protection_enabled = false;
   std::optional<TableClass> table_class;  // as given
+  bool sse_enabled = false;
+  std::string kms_master_key_arn;  // empty unless sse_enabled
+
+  // Local indexes first, each kind in the order of its creation.
+  std::vector<IndexDescription> indexes;
+
+  // Not answered with the table but by ListTagsOfResource; ascending by key.
+  std::vector<Tag> tags;
 };
 
 struct ConsumedCapacity {
@@ -104,8 +177,14 @@ struct CreateTableRequest {
   std::vector<KeySchemaElement> key_schema;
   std::optional<BillingMode> billing_mode;
   std::optional<ProvisionedThroughput> provisioned_throughput;
+  std::optional<std::vector<SecondaryIndex>> local_secondary_indexes;
+  std::optional<std::vector<SecondaryIndex>> global_secondary_indexes;
   std::optional<TableClass> table_class;
   bool deletion_protection_enabled = false;
+  std::optional<OnDemandThroughput> on_demand_throughput;
+  std::optional<WarmThroughput> warm_throughput;
+  std::optional<SseSpecification> sse_specification;
+  std::optional<std::vector<Tag>> tags;
 };
 struct CreateTableResponse {
   TableDescription table_description;
@@ -127,13 +206,30 @@ struct ListTablesResponse {
   std::optional<std::string> last_evaluated_table_name;
 };
 
+// One of create, update and delete.
+struct GlobalSecondaryIndexUpdate {
+  struct Update {
+    std::string index_name;
+    std::optional<ProvisionedThroughput> provisioned_throughput;
+    std::optional<OnDemandThroughput> on_demand_throughput;
+    std::optional<WarmThroughput> warm_throughput;
+  };
+  std::optional<SecondaryIndex> create;
+  std::optional<Update> update;
+  std::optional<std::string> delete_index_name;
+};
+
 struct UpdateTableRequest {
   std::string table_name;
-  std::vector<AttributeDefinition> attribute_definitions;  // may be repeated; changes nothing
+  std::vector<AttributeDefinition> attribute_definitions;  // those of new indexes, at least
   std::optional<BillingMode> billing_mode;
   std::optional<ProvisionedThroughput> provisioned_throughput;
   std::optional<TableClass> table_class;
   std::optional<bool> deletion_protection_enabled;
+  std::optional<std::vector<GlobalSecondaryIndexUpdate>> global_secondary_index_updates;
+  std::optional<OnDemandThroughput> on_demand_throughput;
+  std::optional<WarmThroughput> warm_throughput;
+  std::optional<SseSpecification> sse_specification;
 };
 struct UpdateTableResponse {
   TableDescription table_description;

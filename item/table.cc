@@ -59,23 +59,33 @@ ValueType TypeNamed(std::string_view name) {
   return name == "N" ? ValueType::kNumber : name == "B" ? ValueType::kBinary : ValueType::kString;
 }
 
+TableKey::Part KeyPart(const TableDescription& description, const KeySchemaElement& element) {
+  TableKey::Part part{element.attribute_name, ValueType::kString};
+  for (const AttributeDefinition& definition : description.attribute_definitions) {
+    if (definition.attribute_name == part.name) part.type = definition.attribute_type;
+  }
+  return part;
+}
+
 }  // namespace
 
 TableKey KeyOfDescription(const TableDescription& description) {
-  const auto part = [&](const KeySchemaElement& element) {
-    TableKey::Part part{element.attribute_name, ValueType::kString};
-    for (const AttributeDefinition& definition : description.attribute_definitions) {
-      if (definition.attribute_name == part.name) part.type = definition.attribute_type;
-    }
-    return part;
-  };
   TableKey key;
   for (const KeySchemaElement& element : description.key_schema) {
     if (element.key_type == KeyType::kHash) {
-      key.partition = part(element);
+      key.partition = KeyPart(description, element);
     } else {
-      key.sort = part(element);
+      key.sort = KeyPart(description, element);
     }
+  }
+  return key;
+}
+
+IndexKey KeyOfIndex(const TableDescription& description, const IndexDescription& index) {
+  IndexKey key;
+  for (const KeySchemaElement& element : index.key_schema) {
+    auto& parts = element.key_type == KeyType::kHash ? key.partition : key.sort;
+    parts.push_back(KeyPart(description, element));
   }
   return key;
 }
