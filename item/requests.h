@@ -107,7 +107,7 @@ struct IndexDescription {
   uint64_t item_count = 0;
 
   // Of a global index:
-  IndexStatus index_status = IndexStatus::kActive;
+  IndexStatus status = IndexStatus::kActive;
   bool backfilling = false;
   ProvisionedThroughput provisioned_throughput;  // 0 and 0 if on demand
   int64_t number_of_decreases_today = 0;

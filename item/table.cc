@@ -1,5 +1,7 @@
 #include "item/table.h"
 
+#include <algorithm>
+
 namespace varve::item {
 namespace {
 
@@ -67,6 +69,11 @@ TableKey::Part KeyPart(const TableDescription& description, const KeySchemaEleme
   return part;
 }
 
+bool HasPart(const std::vector<TableKey::Part>& parts, std::string_view name) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const TableKey::Part& part) { return part.name == name; });
+}
+
 }  // namespace
 
 TableKey KeyOfDescription(const TableDescription& description) {
@@ -81,13 +88,37 @@ TableKey KeyOfDescription(const TableDescription& description) {
   return key;
 }
 
-IndexKey KeyOfIndex(const TableDescription& description, const IndexDescription& index) {
-  IndexKey key;
-  for (const KeySchemaElement& element : index.key_schema) {
-    auto& parts = element.key_type == KeyType::kHash ? key.partition : key.sort;
+Index IndexOfDescription(const TableDescription& description, const IndexDescription& from,
+                         uint32_t key_space) {
+  Index index;
+  index.key_space = key_space;
+  index.name = from.index_name;
+  index.global = from.global;
+  index.projection = from.projection;
+  index.readable = !from.backfilling;
+  for (const KeySchemaElement& element : from.key_schema) {
+    auto& parts = element.key_type == KeyType::kHash ? index.key.partition : index.key.sort;
     parts.push_back(KeyPart(description, element));
   }
-  return key;
+  for (const KeySchemaElement& element : description.key_schema) {
+    if (HasPart(index.key.partition, element.attribute_name)) continue;
+    if (HasPart(index.key.sort, element.attribute_name)) continue;
+    index.table_key.push_back(KeyPart(description, element));
+  }
+  const auto project = [&index](const std::vector<TableKey::Part>& parts) {
+    for (const TableKey::Part& part : parts) index.projected.push_back(part.name);
+  };
+  project(index.key.partition);
+  project(index.key.sort);
+  project(index.table_key);
+  if (from.projection.type == ProjectionType::kInclude) {
+    const auto& names = from.projection.non_key_attributes;
+    index.projected.insert(index.projected.end(), names.begin(), names.end());
+  }
+  std::sort(index.projected.begin(), index.projected.end());
+  index.projected.erase(std::unique(index.projected.begin(), index.projected.end()),
+                        index.projected.end());
+  return index;
 }
 
 Item RecordOfTable(const Table& table) {

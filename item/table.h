@@ -13,25 +13,29 @@
 
 namespace varve::item {
 
-// The attributes of an index's key. A local index and most global ones have one of each; a global
-// one may have up to four of each.
+// The key attributes of a secondary index.
 struct IndexKey {
-  std::vector<TableKey::Part> partition;
-  std::vector<TableKey::Part> sort;
+  std::vector<TableKey::Part> partition;  // 1 to 4
+  std::vector<TableKey::Part> sort;       // 0 to 4
 };
 
-// What operations on items need to know of an index.
 struct Index {
-  uint32_t key_space = 0;  // where its entries lie
+  uint32_t key_space = 0;  // where its entries lie (item/index_entry.h)
   std::string name;
   bool global = false;
   IndexKey key;
   Projection projection;
-  // Whether every item has its entries: not while a new index is being filled. Writes maintain it
-  // from the beginning.
-  bool readable = true;
-  // As a table's, but for this index alone.
+  bool readable = true;  // false while it is being filled with the items that were there before it
+
+  // What follows from the above and the table's key.
+  std::vector<TableKey::Part> table_key;  // the table's key attributes that are not in `key`
+  // The names of the attributes in an entry, ascending; of use unless the projection is of all.
+  std::vector<std::string> projected;
+
+  // As a table's, but for this index alone: an index may be dropped while its table lives.
   std::shared_ptr<const void> lease;
+
+  bool projects_all() const { return projection.type == ProjectionType::kAll; }
 };
 
 // Immutable once in the catalogue: an update makes another.
@@ -39,7 +43,7 @@ struct Table {
   uint32_t key_space = 0;        // where its items lie (item/keys.h)
   TableDescription description;  // without the members that are measured, and the ARN
   TableKey key;                  // the key schema again, with the attributes' types
-  std::vector<Index> indexes;    // those of the description, in its order
+  std::vector<Index> indexes;    // one for each of the description's, in its order
   // Shared by all versions of the table: who holds none of them can't touch its key space.
   std::shared_ptr<const void> lease;
 };
@@ -54,7 +58,8 @@ StatusOr<Table> TableOfRecord(const ItemView& record);
 // Takes `key` from the description's key schema and attribute definitions, which have been checked.
 TableKey KeyOfDescription(const TableDescription& description);
 
-// The same of one of its indexes.
-IndexKey KeyOfIndex(const TableDescription& description, const IndexDescription& index);
+// The index that `index`, one of the description's, describes, with its entries in `key_space`.
+Index IndexOfDescription(const TableDescription& description, const IndexDescription& index,
+                         uint32_t key_space);
 
 }  // namespace varve::item
