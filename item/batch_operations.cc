@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "item/capacity.h"
+#include "item/change.h"
+#include "item/index_entry.h"
 #include "item/store.h"
 
 namespace varve::item {
@@ -106,13 +108,6 @@ io::Task<StatusOr<BatchGetItemResponse>> Store::BatchGetItem(const BatchGetItemR
 
 namespace {
 
-// One write of BatchWriteItem.
-struct KeyToWrite {
-  std::string key;
-  size_t table;
-  const Item* item;  // nullptr deletes
-};
-
 // In a batch, an item whose key attributes are missing or of another type is like a wrong key.
 Status CheckBatchItemKey(const TableKey& table_key, const ItemView& item) {
   return CheckKey(table_key, KeyOfItem(table_key, item));
@@ -149,7 +144,7 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
   VARVE_CO_RETURN_IF_ERROR(CheckWrites(request));
   const auto& tables = request.request_items;
   std::vector<TablePointer> held;  // as long as the writes are under way
-  std::vector<KeyToWrite> writes;
+  std::vector<Change> changes;     // in the order of the request
   absl::flat_hash_set<std::string> seen;
   for (size_t t = 0; t < tables.size(); ++t) {
     VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(tables[t].first));
@@ -157,19 +152,22 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     for (const WriteRequest& write : tables[t].second) {
       if (write.put_item) {
         VARVE_CO_RETURN_IF_ERROR(CheckBatchItemKey(table->key, *write.put_item));
+        VARVE_CO_RETURN_IF_ERROR(CheckIndexKeys(*table, *write.put_item));
       } else {
         VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, *write.delete_key));
       }
-      const Item* const item = write.put_item ? &*write.put_item : nullptr;
-      const ItemView keyed = item != nullptr ? item->view() : write.delete_key->view();
-      writes.push_back({EngineKey(table->key_space, table->key, keyed), t, item});
-      if (!seen.insert(writes.back().key).second) co_return DuplicateKeys();
+      Change& change = changes.emplace_back();
+      change.table = table.get();
+      if (write.put_item) change.new_item = write.put_item->view();
+      const ItemView keyed = write.put_item ? write.put_item->view() : write.delete_key->view();
+      change.key = EngineKey(table->key_space, table->key, keyed);
+      if (!seen.insert(change.key).second) co_return DuplicateKeys();
     }
   }
 
   // All locks in one order, so that two batches can't wait for each other.
   std::vector<uint64_t> hashes;
-  for (const KeyToWrite& write : writes) hashes.push_back(KeyLocks::HashOf(write.key));
+  for (const Change& change : changes) hashes.push_back(KeyLocks::HashOf(change.key));
   std::sort(hashes.begin(), hashes.end());
   hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
   std::vector<KeyLocks::Guard> locks;
@@ -179,33 +177,34 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     locks.push_back(std::move(lock));
   }
 
-  std::vector<double> units(tables.size(), 0);
-  if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
-    std::vector<std::string_view> keys;
-    for (const KeyToWrite& write : writes) keys.push_back(write.key);
-    std::vector<std::optional<engine::PinnedValue>> old_items;
-    VARVE_CO_RETURN_IF_ERROR(co_await db_.MultiGetAsync(keys, &old_items));
-    for (size_t i = 0; i < writes.size(); ++i) {
-      const size_t old_bytes = old_items[i] ? ItemView(old_items[i]->view()).size_bytes() : 0;
-      const size_t new_bytes = writes[i].item != nullptr ? writes[i].item->view().size_bytes() : 0;
-      units[writes[i].table] += WriteUnits(std::max(old_bytes, new_bytes));
-    }
+  const bool metered = request.return_consumed_capacity != ReturnConsumedCapacity::kNone;
+  std::vector<std::string_view> keys_to_read;
+  std::vector<Change*> changes_to_read;
+  for (Change& change : changes) {
+    if (!metered && !NeedsOldItem(*change.table)) continue;
+    keys_to_read.push_back(change.key);
+    changes_to_read.push_back(&change);
+  }
+  std::vector<std::optional<engine::PinnedValue>> old_items;
+  if (!keys_to_read.empty()) {
+    VARVE_CO_RETURN_IF_ERROR(co_await db_.MultiGetAsync(keys_to_read, &old_items));
+  }
+  for (size_t i = 0; i < changes_to_read.size(); ++i) {
+    changes_to_read[i]->old_is_known = true;
+    if (old_items[i]) changes_to_read[i]->old_item.emplace(old_items[i]->view());
   }
   engine::WriteBatch batch;
-  for (const KeyToWrite& write : writes) {
-    if (write.item != nullptr) {
-      batch.Put(write.key, write.item->encoded());
-    } else {
-      batch.Delete(write.key);
-    }
-  }
+  for (const Change& change : changes) AppendChange(change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
   BatchWriteItemResponse response;
+  if (!metered) co_return response;
+  size_t change = 0;
   for (size_t t = 0; t < tables.size(); ++t) {
-    if (auto capacity = Capacity(request.return_consumed_capacity, tables[t].first, units[t])) {
-      response.consumed_capacity.push_back(*std::move(capacity));
-    }
+    ChangeCost cost;
+    for (size_t i = 0; i < tables[t].second.size(); ++i) cost += CostOfChange(changes[change++]);
+    response.consumed_capacity.push_back(
+        *Capacity(request.return_consumed_capacity, *held[t], cost));
   }
   co_return response;
 }

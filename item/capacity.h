@@ -10,7 +10,9 @@
 #include <optional>
 #include <string_view>
 
+#include "item/change.h"
 #include "item/requests.h"
+#include "item/table.h"
 
 namespace varve::item {
 
@@ -31,6 +33,22 @@ inline std::optional<ConsumedCapacity> Capacity(ReturnConsumedCapacity asked,
   capacity.table_name = table_name;
   capacity.capacity_units = units;
   if (asked == ReturnConsumedCapacity::kIndexes) capacity.table_capacity_units = units;
+  return capacity;
+}
+
+// Of writes to one table.
+inline std::optional<ConsumedCapacity> Capacity(ReturnConsumedCapacity asked, const Table& table,
+                                                const ChangeCost& cost) {
+  std::optional<ConsumedCapacity> capacity =
+      Capacity(asked, table.description.table_name, cost.total());
+  if (asked != ReturnConsumedCapacity::kIndexes) return capacity;
+  capacity->table_capacity_units = cost.table_units;
+  for (size_t i = 0; i < cost.index_units.size(); ++i) {
+    if (cost.index_units[i] == 0) continue;
+    const Index& index = table.indexes[i];
+    auto& units = index.global ? capacity->global_index_units : capacity->local_index_units;
+    units.emplace_back(index.name, cost.index_units[i]);
+  }
   return capacity;
 }
 

@@ -1,7 +1,7 @@
 // GetItem, PutItem, DeleteItem, UpdateItem.
-#include <algorithm>
-
 #include "item/capacity.h"
+#include "item/change.h"
+#include "item/index_entry.h"
 #include "item/store.h"
 
 namespace varve::item {
@@ -31,7 +31,12 @@ struct OldItem {
   bool exists = false;
 
   ItemView view() const { return exists ? ItemView(bytes.view()) : ItemView(); }
-  size_t size_bytes() const { return exists ? view().size_bytes() : 0; }
+
+  // Into a change, for which this must stay where it is.
+  void Describe(Change* change) const {
+    change->old_is_known = true;
+    if (exists) change->old_item = view();
+  }
 };
 
 Status CheckCondition(const expression::Condition* condition, const OldItem& old, bool return_old) {
@@ -85,6 +90,7 @@ io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckItemKey(table->key, request.item));
+  VARVE_CO_RETURN_IF_ERROR(CheckIndexKeys(*table, request.item));
   if (expressions.condition) {
     VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(table->key.schema()));
   }
@@ -131,29 +137,28 @@ io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest
 }
 
 io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
-  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(write.key));
+  const bool metered = write.return_consumed_capacity != ReturnConsumedCapacity::kNone;
+  Change change;
+  change.table = write.table.get();
+  change.key = std::move(write.key);
+  change.new_item = write.new_item;
+  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(change.key));
   OldItem old;
-  if (write.condition != nullptr || write.return_old ||
-      write.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
-    VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(write.key, &old.bytes));
+  if (NeedsOldItem(*write.table) || write.condition != nullptr || write.return_old || metered) {
+    VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(change.key, &old.bytes));
+    old.Describe(&change);
   }
   VARVE_CO_RETURN_IF_ERROR(
       CheckCondition(write.condition, old, write.return_old_on_condition_check_failure));
   engine::WriteBatch batch;
-  if (write.new_item) {
-    batch.Put(write.key, write.new_item->encoded());
-  } else {
-    batch.Delete(write.key);
-  }
+  AppendChange(change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
   WriteResult result;
   if (old.exists && write.return_old) result.attributes.emplace(old.view());
-  if (write.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
-    const size_t new_bytes = write.new_item ? write.new_item->size_bytes() : 0;
+  if (metered) {
     result.consumed_capacity =
-        Capacity(write.return_consumed_capacity, write.table->description.table_name,
-                 WriteUnits(std::max(new_bytes, old.size_bytes())));
+        Capacity(write.return_consumed_capacity, *write.table, CostOfChange(change));
   }
   co_return result;
 }
@@ -201,10 +206,13 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
     VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(schema));
   }
 
-  const std::string key = EngineKey(table->key_space, table->key, request.key);
-  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(key));
+  Change change;
+  change.table = table.get();
+  change.key = EngineKey(table->key_space, table->key, request.key);
+  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(change.key));
   OldItem old;
-  VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(key, &old.bytes));
+  VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(change.key, &old.bytes));
+  old.Describe(&change);
   VARVE_CO_RETURN_IF_ERROR(CheckCondition(expressions.condition ? &*expressions.condition : nullptr,
                                           old, request.return_old_on_condition_check_failure));
 
@@ -215,24 +223,24 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   } else {
     new_item.emplace(base);
   }
-  const size_t item_bytes = new_item->view().size_bytes();
-  if (item_bytes > kItemSizeBytesMax) {
+  if (new_item->view().size_bytes() > kItemSizeBytesMax) {
     co_return ValidationError("Item size to update has exceeded the maximum allowed size");
   }
+  VARVE_CO_RETURN_IF_ERROR(CheckIndexKeys(*table, *new_item));
   // What only takes away from an item that is not there does not make one; an update of nothing
   // does.
   if (!old.exists && update && *new_item == request.key) new_item.reset();
-  if (new_item && !(old.exists && new_item->view() == base)) {
-    engine::WriteBatch batch;
-    batch.Put(key, new_item->encoded());
-    VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
-  }
+  if (new_item) change.new_item = new_item->view();
+  engine::WriteBatch batch;
+  AppendChange(change, batch);
+  VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
   UpdateItemResponse response;
   response.attributes = ReturnedAttributes(request, update, old, new_item);
-  response.consumed_capacity =
-      Capacity(request.return_consumed_capacity, request.table_name,
-               WriteUnits(std::max(new_item ? item_bytes : 0, old.size_bytes())));
+  if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+    response.consumed_capacity =
+        Capacity(request.return_consumed_capacity, *table, CostOfChange(change));
+  }
   co_return response;
 }
 

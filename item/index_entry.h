@@ -1,0 +1,41 @@
+// Entries of secondary indexes: their keys in the engine, and what they hold.
+//
+// Every index owns a key space, as a table does (item/keys.h). The entry of an item lies at
+//
+//   0x10 | key space (4, big-endian) | hash (4, big-endian) | partition attributes |
+//   sort attributes | the table's key attributes that are not in the index's key
+//
+// so that one index partition's entries lie together, ordered by the sort attributes from the left,
+// and no two items share an entry. Each attribute delimits itself:
+//
+//   partition attributes   number: as encoded; string, binary: varint length, bytes
+//   all others             number: as encoded; string, binary: bytes with 00 as 01 01 and 01 as
+//                          01 02, then 00
+//
+// The hash is the upper half of the XXH3 of the partition attributes as encoded here. The second
+// form is longer where there are zeros and ones, but orders as the values do, also before whatever
+// follows. The value is the encoding of the item's attributes that the index projects.
+//
+// An item without one of the index's key attributes, or with one that can't be a key, has no entry:
+// the index is sparse.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "item/table.h"
+#include "item/value.h"
+
+namespace varve::item {
+
+// Appends the key of `item`'s entry. False, and nothing of use appended, if it has none.
+[[nodiscard]] bool AppendEntryKey(const Index& index, const ItemView& item, std::string& to);
+
+// The attributes of `item` that the index has, as an item.
+Item ProjectedItem(const Index& index, const ItemView& item);
+
+// In the service's words, what keeps an item from being written because of an index's key: an
+// attribute of the wrong type, empty or too long. That one is missing is no mistake.
+Status CheckIndexKeys(const Table& table, const ItemView& item);
+
+}  // namespace varve::item
