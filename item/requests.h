@@ -165,8 +165,19 @@ struct TableDescription {
 struct ConsumedCapacity {
   std::string table_name;
   double capacity_units = 0;
-  // For INDEXES: the table's own share, ConsumedCapacity.Table.CapacityUnits.
+  // For INDEXES: the table's own share, ConsumedCapacity.Table.CapacityUnits, and the shares of
+  // the indexes that have one, by name.
   std::optional<double> table_capacity_units;
+  std::vector<std::pair<std::string, double>> local_index_units;
+  std::vector<std::pair<std::string, double>> global_index_units;
+};
+
+// Of a table with local secondary indexes: everything under one partition key.
+struct ItemCollectionMetrics {
+  Item item_collection_key;  // the partition key alone
+  // The collection's size lies between the two, in gigabytes.
+  double size_gb_min = 0;
+  double size_gb_max = 0;
 };
 
 // ---- Tables
@@ -266,10 +277,12 @@ struct PutItemRequest {
   // ReturnValuesOnConditionCheckFailure is ALL_OLD: ItemOfError has the item (item/errors.h).
   bool return_old_on_condition_check_failure = false;
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+  bool return_item_collection_metrics = false;
 };
 struct PutItemResponse {
   std::optional<Item> attributes;
   std::optional<ConsumedCapacity> consumed_capacity;
+  std::optional<ItemCollectionMetrics> item_collection_metrics;
 };
 
 struct DeleteItemRequest {
@@ -280,10 +293,12 @@ struct DeleteItemRequest {
   ReturnValues return_values = ReturnValues::kNone;
   bool return_old_on_condition_check_failure = false;
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+  bool return_item_collection_metrics = false;
 };
 struct DeleteItemResponse {
   std::optional<Item> attributes;
   std::optional<ConsumedCapacity> consumed_capacity;
+  std::optional<ItemCollectionMetrics> item_collection_metrics;
 };
 
 struct UpdateItemRequest {
@@ -295,10 +310,12 @@ struct UpdateItemRequest {
   ReturnValues return_values = ReturnValues::kNone;
   bool return_old_on_condition_check_failure = false;
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+  bool return_item_collection_metrics = false;
 };
 struct UpdateItemResponse {
   std::optional<Item> attributes;
   std::optional<ConsumedCapacity> consumed_capacity;
+  std::optional<ItemCollectionMetrics> item_collection_metrics;
 };
 
 // ---- Many items
@@ -377,10 +394,13 @@ struct BatchWriteItemRequest {
   // By table, in the order of the request.
   std::vector<std::pair<std::string, std::vector<WriteRequest>>> request_items;
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+  bool return_item_collection_metrics = false;
 };
 struct BatchWriteItemResponse {
   std::vector<std::pair<std::string, std::vector<WriteRequest>>> unprocessed_items;
   std::vector<ConsumedCapacity> consumed_capacity;  // empty unless asked for
+  // By table; empty unless asked for.
+  std::vector<std::pair<std::string, std::vector<ItemCollectionMetrics>>> item_collection_metrics;
 };
 
 }  // namespace varve::item

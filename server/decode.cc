@@ -93,6 +93,11 @@ void Read(const dom::object& json, std::optional<item::TableClass>* to) {
                                      : item::TableClass::kStandardInfrequentAccess;
 }
 
+bool WantsCollectionMetrics(const dom::object& json) {
+  const auto value = FindMember(json, "ReturnItemCollectionMetrics");
+  return value && TextOf(*value) == "SIZE";
+}
+
 bool WantsOldOnCheckFailure(const dom::object& json) {
   const auto value = FindMember(json, "ReturnValuesOnConditionCheckFailure");
   return value && TextOf(*value) == "ALL_OLD";
@@ -223,6 +228,7 @@ Status Decode(const dom::object& json, item::BatchGetItemRequest* request) {
 
 Status Decode(const dom::object& json, item::BatchWriteItemRequest* request) {
   Read(json, &request->return_consumed_capacity);
+  request->return_item_collection_metrics = WantsCollectionMetrics(json);
   const auto tables = FindMember(json, "RequestItems");
   if (!tables) return {};
   return ForEachMember(ObjectOf(*tables), [&](std::string_view table, const dom::element& writes) {
@@ -255,6 +261,7 @@ Status Decode(const dom::object& json, item::DeleteItemRequest* request) {
   VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
   Read(json, &request->return_values);
   request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
+  request->return_item_collection_metrics = WantsCollectionMetrics(json);
   Read(json, &request->return_consumed_capacity);
   return {};
 }
@@ -292,6 +299,7 @@ Status Decode(const dom::object& json, item::PutItemRequest* request) {
   VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
   Read(json, &request->return_values);
   request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
+  request->return_item_collection_metrics = WantsCollectionMetrics(json);
   Read(json, &request->return_consumed_capacity);
   return {};
 }
@@ -336,6 +344,7 @@ Status Decode(const dom::object& json, item::UpdateItemRequest* request) {
   VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
   Read(json, &request->return_values);
   request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
+  request->return_item_collection_metrics = WantsCollectionMetrics(json);
   Read(json, &request->return_consumed_capacity);
   return {};
 }

@@ -80,6 +80,18 @@ void AppendItems(std::string& to, const item::ItemList& items) {
   AppendArray(to, items, [&](const item::ItemView& item) { item::AppendJson(item, to); });
 }
 
+void AppendIndexUnits(ObjectWriter& object, std::string_view member,
+                      const std::vector<std::pair<std::string, double>>& units) {
+  if (units.empty()) return;
+  ObjectWriter indexes(object.Member(member));
+  for (const auto& [name, value] : units) {
+    ObjectWriter index(indexes.MemberToEscape(name));
+    index.Decimal("CapacityUnits", value);
+    index.End();
+  }
+  indexes.End();
+}
+
 void AppendCapacity(std::string& to, const item::ConsumedCapacity& capacity) {
   ObjectWriter object(to);
   object.Text("TableName", capacity.table_name);
@@ -89,6 +101,16 @@ void AppendCapacity(std::string& to, const item::ConsumedCapacity& capacity) {
     table.Decimal("CapacityUnits", *capacity.table_capacity_units);
     table.End();
   }
+  AppendIndexUnits(object, "LocalSecondaryIndexes", capacity.local_index_units);
+  AppendIndexUnits(object, "GlobalSecondaryIndexes", capacity.global_index_units);
+  object.End();
+}
+
+void AppendMetrics(std::string& to, const item::ItemCollectionMetrics& metrics) {
+  ObjectWriter object(to);
+  object.Item("ItemCollectionKey", metrics.item_collection_key);
+  fmt::format_to(std::back_inserter(object.Member("SizeEstimateRangeGB")), "[{:.1f},{:.1f}]",
+                 metrics.size_gb_min, metrics.size_gb_max);
   object.End();
 }
 
@@ -189,6 +211,9 @@ void EncodeWrite(const Response& response, std::string& to) {
   ObjectWriter object(to);
   if (response.attributes) object.Item("Attributes", *response.attributes);
   AppendCapacity(object, response.consumed_capacity);
+  if (response.item_collection_metrics) {
+    AppendMetrics(object.Member("ItemCollectionMetrics"), *response.item_collection_metrics);
+  }
   object.End();
 }
 
@@ -247,6 +272,16 @@ void Encode(const item::BatchWriteItemResponse& response, std::string& to) {
   }
   unprocessed.End();
   AppendCapacity(object, response.consumed_capacity);
+  if (!response.item_collection_metrics.empty()) {
+    ObjectWriter metrics(object.Member("ItemCollectionMetrics"));
+    for (const auto& [table, collections] : response.item_collection_metrics) {
+      std::string& list = metrics.MemberToEscape(table);
+      AppendArray(list, collections, [&](const item::ItemCollectionMetrics& collection) {
+        AppendMetrics(list, collection);
+      });
+    }
+    metrics.End();
+  }
   object.End();
 }
 
