@@ -223,7 +223,6 @@ class DbImpl {
   void BuildDirectory();
   SequenceNumber FlushedTo(const Partition& partition) const;
   SequenceNumber ManifestFloor() const;
-  io::Task<Status> SyncLogSegments();
   Status ReplayFetched(wal::LogReader& reader, SequenceNumber* floor);
   io::Task<Status> FlushReplayed();
   // After a clean stop the next life finds the log's end and the last sequence number.

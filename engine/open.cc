@@ -235,28 +235,16 @@ SequenceNumber DbImpl::ManifestFloor() const {
   return floor;
 }
 
-io::Task<Status> DbImpl::SyncLogSegments() {
-  const std::string log_directory = LogDirectory(directory_path_);
-  auto names = io_.List(log_directory);
-  if (!names.ok()) co_return names.status();
-  for (const std::string& name : *names) {
-    auto file = io_.Open(log_directory + "/" + name, {.mode = io::OpenOptions::Mode::kReadWrite});
-    if (!file.ok()) co_return file.status();
-    VARVE_CO_RETURN_IF_ERROR(co_await (*file)->Sync());
-  }
-  co_return absl::OkStatus();
-}
-
 io::Task<Status> DbImpl::Recover() {
   BuildDirectory();
-  // Tables may be installed while the log is replayed, and its records must not be lost to them.
-  VARVE_CO_RETURN_IF_ERROR(co_await SyncLogSegments());
   wal::LogChain chain;
   chain.first_segment = manifest_->state().log_start();
   for (const auto& [segment, seal] : manifest_->state().seals()) chain.seals.push_back(seal);
 
   SequenceNumber floor = ManifestFloor();
-  wal::LogReader reader(io_, LogDirectory(directory_path_), manifest_->database_id(), chain);
+  // Tables may be installed while the log is replayed: they hold records that are durable.
+  wal::LogReader reader(io_, LogDirectory(directory_path_), manifest_->database_id(), chain,
+                        wal::ReadMode::kRecover);
   for (bool more = true; more;) {
     auto fetched = co_await reader.Fetch();
     if (!fetched.ok()) co_return fetched.status();
@@ -265,7 +253,7 @@ io::Task<Status> DbImpl::Recover() {
     VARVE_CO_RETURN_IF_ERROR(replayed);
     VARVE_CO_RETURN_IF_ERROR(co_await FlushReplayed());
   }
-  auto tail = co_await reader.Finish();
+  const auto tail = reader.Finish();
   if (!tail.ok()) co_return tail.status();
   if (tail->torn) {
     spdlog::info("{}: the log ends in segment {} at {} with a write that was cut short",

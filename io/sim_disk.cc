@@ -188,6 +188,7 @@ void SimDisk::BeginLife(SimCrash kind) {
     next->sizes_since = std::move(old.sizes_since);
     next->dirty = std::move(old.dirty);
     next->compare_bytes = old.compare_bytes;
+    if (kind == SimCrash::kProcess) next->abandoned = std::move(old.abandoned);
     next->durable = std::move(old.durable);
     next->durable_end = old.durable_end;
     if (kind == SimCrash::kPower) {

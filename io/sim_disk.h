@@ -50,6 +50,9 @@ struct SimNode {
   // In [0, compare_bytes) every sector whose cached bytes are not the durable ones counts as dirty
   // too: it was mapped, or cut off and zeroed.
   uint64_t compare_bytes = 0;
+  // Sectors that a failed sync gave up, as the cache had them: clean until they change, though the
+  // medium does not have them.
+  std::map<uint64_t, std::string> abandoned;
   uint64_t mappings = 0;
   uint64_t mapped_bytes = 0;
   uint64_t durable_end = 0;    // bytes of `durable` that may not be zero

@@ -57,6 +57,7 @@ void SimDisk::Store(SimNode& node, uint64_t offset, std::string_view bytes) {
 void SimDisk::CopySectorToMedium(SimNode& node, uint64_t offset) {
   node.durable.Write(offset, node.cache.data() + offset, kSectorBytes);
   node.durable_end = std::max(node.durable_end, offset + kSectorBytes);
+  node.abandoned.erase(offset);
 }
 
 void SimDisk::MakeSizeDurable(SimNode& node) {
@@ -186,10 +187,14 @@ int64_t SimDisk::Sync(SimNode& node, std::string_view path) {
   const SimAccess access{SimAccess::Kind::kSync, path};
   if (Fails(faults.sync_error_one_in, &counters.sync_errors, access)) {
     std::vector<uint64_t> sectors;
-    ForEachDirtySector(node, [&](uint64_t offset, bool) {
-      if (random_.OneIn(2)) sectors.push_back(offset);
-    });
-    for (const uint64_t offset : sectors) CopySectorToMedium(node, offset);
+    ForEachDirtySector(node, [&](uint64_t offset, bool) { sectors.push_back(offset); });
+    for (const uint64_t offset : sectors) {
+      if (random_.OneIn(2)) {
+        CopySectorToMedium(node, offset);
+      } else {
+        node.abandoned[offset].assign(node.cache.data() + offset, kSectorBytes);
+      }
+    }
     node.dirty.clear();
     node.compare_bytes = node.mapped_bytes;
     return -EIO;

@@ -58,10 +58,14 @@ void SimDisk::ForEachDirtySector(SimNode& node, Visit visit) {
     for (uint64_t i = 0; i < kSectorsPerPage; ++i) {
       const uint64_t offset = base + i * kSectorBytes;
       if (offset >= end || (mask >> i & 1) != 0) continue;
-      if (std::memcmp(node.cache.data() + offset, node.durable.data() + offset, kSectorBytes) !=
-          0) {
-        visit(offset, true);
+      const char* const cached = node.cache.data() + offset;
+      if (std::memcmp(cached, node.durable.data() + offset, kSectorBytes) == 0) continue;
+      const auto abandoned = node.abandoned.find(offset);
+      if (abandoned != node.abandoned.end() &&
+          std::memcmp(cached, abandoned->second.data(), kSectorBytes) == 0) {
+        continue;
       }
+      visit(offset, true);
     }
   }
 }

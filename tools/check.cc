@@ -220,8 +220,8 @@ class Checker {
     wal::LogChain chain;
     chain.first_segment = state().log_start();
     for (const auto& [segment, seal] : state().seals()) chain.seals.push_back(seal);
-    // Finish would make the end durable; a check only reads.
-    wal::LogReader reader(io_, engine::LogDirectory(directory_), manifest_->database_id(), chain);
+    wal::LogReader reader(io_, engine::LogDirectory(directory_), manifest_->database_id(), chain,
+                          wal::ReadMode::kInspect);
     for (bool more = true; more;) {
       auto fetched = co_await reader.Fetch();
       if (!fetched.ok()) co_return fetched.status();

@@ -38,11 +38,12 @@ bool AllZero(const char* p, size_t bytes) {
 }  // namespace
 
 struct LogReader::State {
-  State(io::Io& io, std::string directory, uint64_t database_id, LogChain chain)
+  State(io::Io& io, std::string directory, uint64_t database_id, LogChain chain, ReadMode mode)
       : io(io),
         directory(std::move(directory)),
         database_id(database_id),
-        chain(std::move(chain)) {}
+        chain(std::move(chain)),
+        mode(mode) {}
 
   // Why Next gave no record.
   enum class Stop : uint8_t {
@@ -58,10 +59,10 @@ struct LogReader::State {
   const std::string directory;
   const uint64_t database_id;
   const LogChain chain;
+  const ReadMode mode;
 
-  std::vector<SegmentNumber> present;   // *.log, ascending
-  std::vector<SegmentInfo> read;        // the chain so far
-  std::vector<SegmentNumber> unsealed;  // of these
+  std::vector<SegmentNumber> present;  // *.log, ascending
+  std::vector<SegmentInfo> read;       // the chain so far
 
   OpenSegment current;
   std::unique_ptr<io::BufferRegion> buffer;
@@ -78,15 +79,19 @@ struct LogReader::State {
 
   Status Start();
   Status Open(SegmentNumber number);
+  bool MustPersist() const;
   io::Task<Status> ReadOn();
+  io::Task<Status> Persist(uint64_t from, uint64_t to);
   Status Continue();
   io::Task<Status> Classify();
   std::optional<uint64_t> FindProof(Lsn bad_lsn);
   void EndHere(bool torn);
 };
 
-LogReader::LogReader(io::Io& io, std::string directory, uint64_t database_id, LogChain chain)
-    : state_(std::make_unique<State>(io, std::move(directory), database_id, std::move(chain))) {}
+LogReader::LogReader(io::Io& io, std::string directory, uint64_t database_id, LogChain chain,
+                     ReadMode mode)
+    : state_(
+          std::make_unique<State>(io, std::move(directory), database_id, std::move(chain), mode)) {}
 
 LogReader::~LogReader() = default;
 
@@ -107,11 +112,14 @@ Status LogReader::State::Open(SegmentNumber number) {
   // Direct reads see what the page cache holds of a relaxed segment: the system writes it back
   // first. Ordinary ones do not need to.
   const std::string path = SegmentPath(directory, number);
-  VARVE_ASSIGN_OR_RETURN(current.file, io.Open(path, {.mode = io::OpenOptions::Mode::kRead}));
+  io::OpenOptions options;
+  options.mode =
+      mode == ReadMode::kRecover ? io::OpenOptions::Mode::kReadWrite : io::OpenOptions::Mode::kRead;
+  VARVE_ASSIGN_OR_RETURN(current.file, io.Open(path, options));
   VARVE_ASSIGN_OR_RETURN(current.header, ReadSegmentHeader(*current.file, number, database_id));
   if (current.header.medium == Medium::kDurable) {
-    VARVE_ASSIGN_OR_RETURN(current.file,
-                           io.Open(path, {.mode = io::OpenOptions::Mode::kRead, .direct = true}));
+    options.direct = true;
+    VARVE_ASSIGN_OR_RETURN(current.file, io.Open(path, options));
   }
   current.context.emplace(current.header);
   if (buffer == nullptr || buffer->size() < current.header.bytes) {
@@ -134,8 +142,15 @@ Status LogReader::State::Open(SegmentNumber number) {
   return absl::OkStatus();
 }
 
+// Whether nothing on disk says yet that the current segment is durable.
+bool LogReader::State::MustPersist() const {
+  return mode == ReadMode::kRecover &&
+         (chain.seals.empty() || chain.seals.back().segment < current.header.number);
+}
+
 // Reads the next pieces of the current segment.
 io::Task<Status> LogReader::State::ReadOn() {
+  const uint64_t from = current.filled;
   Status status;
   io::TaskGroup group;
   uint64_t to = current.filled;
@@ -145,8 +160,24 @@ io::Task<Status> LogReader::State::ReadOn() {
     to += length;
   }
   co_await group.Wait();
+  if (status.ok() && MustPersist()) status = co_await Persist(from, to);
   if (status.ok()) current.filled = to;
   co_return status;
+}
+
+// Makes the bytes read from [from, to) of the current segment durable. Those of the page cache are
+// written again, as they are: if an earlier sync failed, the system calls pages clean that never
+// reached the disk, and a sync alone would succeed and do nothing.
+io::Task<Status> LogReader::State::Persist(uint64_t from, uint64_t to) {
+  if (current.header.medium == Medium::kRelaxed) {
+    for (uint64_t offset = from; offset < to; offset += kReadBytes) {
+      const size_t bytes = static_cast<size_t>(std::min<uint64_t>(kReadBytes, to - offset));
+      Status written =
+          co_await current.file->Write(offset, {buffer->data() + offset, bytes}, nullptr);
+      if (!written.ok()) co_return written;
+    }
+  }
+  co_return co_await current.file->Sync();
 }
 
 bool LogReader::Next(LogRecord* record) {
@@ -218,7 +249,6 @@ Status LogReader::State::Continue() {
   const SegmentNumber next = stop == Stop::kSealed ? seal->next_segment : info.number + 1;
   const bool sealed = stop == Stop::kSealed;
   read.push_back(info);
-  if (!sealed) unsealed.push_back(info.number);
   VARVE_RETURN_IF_ERROR(Open(next));
   if (sealed ? current.header.start_lsn < info.end_lsn()
              : current.header.start_lsn != info.end_lsn()) {
@@ -232,7 +262,6 @@ Status LogReader::State::Continue() {
 void LogReader::State::EndHere(bool torn) {
   const SegmentHeader& header = current.header;
   read.push_back({header.number, header.start_lsn, header.bytes});
-  if (seal == nullptr) unsealed.push_back(header.number);
   tail.segment = header.number;
   tail.end = seal == nullptr ? LsnAt(at) : seal->end;
   tail.torn = torn;
@@ -337,27 +366,20 @@ io::Task<StatusOr<bool>> LogReader::Fetch() {
   co_return s.stop != State::Stop::kEnd;
 }
 
-io::Task<StatusOr<LogTail>> LogReader::Finish() {
+StatusOr<LogTail> LogReader::Finish() {
   State& s = *state_;
   if (s.stop != State::Stop::kEnd) {
-    co_return FailedPrecondition("{}: the log has not been read to its end", s.directory);
+    return FailedPrecondition("{}: the log has not been read to its end", s.directory);
   }
   s.buffer = nullptr;
   s.current.file = nullptr;
-  for (const SegmentNumber number : s.unsealed) {
-    auto file =
-        s.io.Open(SegmentPath(s.directory, number), {.mode = io::OpenOptions::Mode::kReadWrite});
-    if (!file.ok()) co_return file.status();
-    Status status = co_await (*file)->Sync();
-    if (!status.ok()) co_return status;
-  }
-  co_return s.tail;
+  return s.tail;
 }
 
 io::Task<StatusOr<LogTail>> ReplayLog(io::Io& io, std::string directory, uint64_t database_id,
                                       LogChain chain,
                                       std::function<Status(const LogRecord&)> callback) {
-  LogReader reader(io, std::move(directory), database_id, std::move(chain));
+  LogReader reader(io, std::move(directory), database_id, std::move(chain), ReadMode::kRecover);
   LogRecord record;
   while (true) {
     const auto more = co_await reader.Fetch();
@@ -365,8 +387,7 @@ io::Task<StatusOr<LogTail>> ReplayLog(io::Io& io, std::string directory, uint64_
     while (reader.Next(&record)) VARVE_CO_RETURN_IF_ERROR(callback(record));
     if (!*more) break;
   }
-  auto tail = co_await reader.Finish();
-  co_return tail;
+  co_return reader.Finish();
 }
 
 }  // namespace varve::wal

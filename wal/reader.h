@@ -1,6 +1,6 @@
 // LogReader: replays the chain of segments that an earlier life of the log left on disk.
 //
-//   LogReader reader(io, directory, database_id, chain);
+//   LogReader reader(io, directory, database_id, chain, ReadMode::kRecover);
 //   LogRecord record;
 //   for (;;) {
 //     auto more = co_await reader.Fetch();
@@ -8,7 +8,7 @@
 //     while (reader.Next(&record)) Apply(record);
 //     if (!*more) break;
 //   }
-//   auto tail = co_await reader.Finish();
+//   auto tail = reader.Finish();
 //
 // The chain ends at the first place where no whole record follows. That is a torn end, unless the
 // manifest's seal or the durable LSN in some later record proves that what stood there had been
@@ -54,13 +54,20 @@ struct LogTail {
   LogStart start;
 };
 
+enum class ReadMode : uint8_t {
+  kInspect,  // changes nothing on disk
+  kRecover,  // what Fetch hands out is durable; needs space for nothing new
+};
+
 // Not thread-safe. Nothing may be under way when it is destroyed.
 class LogReader {
  public:
-  LogReader(io::Io& io, std::string directory, uint64_t database_id, LogChain chain);
+  LogReader(io::Io& io, std::string directory, uint64_t database_id, LogChain chain, ReadMode mode);
   ~LogReader();
 
-  // Reads ahead by some megabytes. True: call Next until it is false, then Fetch again (there may
+  // Reads ahead by some megabytes, and when recovering makes durable what it read behind the last
+  // seal: what the page cache or a disk's cache kept over the death of a process might not outlive
+  // the next power cut. True: call Next until it is false, then Fetch again (there may
   // be no record this time). False: the end was reached; there are no more records. The records
   // that Next has not given yet stay. kDataLoss: corruption. NotFound never: a missing segment is
   // corruption.
@@ -69,17 +76,15 @@ class LogReader {
   // The next record that is in memory, in log order.
   bool Next(LogRecord* record);
 
-  // After Fetch returned false. Makes durable what was replayed, so that it can be sealed: what the
-  // page cache or a disk's cache kept over the crash of a process might not outlive the next power
-  // cut.
-  io::Task<StatusOr<LogTail>> Finish();
+  // After Fetch returned false.
+  StatusOr<LogTail> Finish();
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
-// All of it at once. `callback` may return an error, which ends the replay.
+// All of it at once, recovering. `callback` may return an error, which ends the replay.
 io::Task<StatusOr<LogTail>> ReplayLog(io::Io& io, std::string directory, uint64_t database_id,
                                       LogChain chain,
                                       std::function<Status(const LogRecord&)> callback);

@@ -242,6 +242,26 @@ TEST_P(LogFault, AFailedWriteStopsTheLogUntilItRestarts) {
   EXPECT_EQ(harness_->records().size(), 2u);
 }
 
+// After a failed sync the system calls pages clean that never reached the disk. If the process dies
+// before it has sealed the log, the next one reads them from the page cache, and a sync of its own
+// would succeed and do nothing.
+TEST_P(LogFault, RecoveryMakesDurableWhatAFailedSyncLeftInThePageCache) {
+  ASSERT_TRUE(Commit(100).ok());
+  FailWrites(true);
+  EXPECT_FALSE(Commit(20'000).ok());
+  FailWrites(false);
+  harness_->Drop();
+  io_.Crash(io::SimCrash::kProcess);
+  io_.Restart();
+  ASSERT_TRUE(Await(harness_->Recover(1)).ok());
+  const size_t found = harness_->records().size();
+  harness_->Drop();
+  io_.Crash(io::SimCrash::kPower);
+  io_.Restart();
+  const Status recovered = Await(harness_->Recover(found));
+  ASSERT_TRUE(recovered.ok()) << recovered;
+}
+
 TEST_P(LogFault, AFullDiskStopsNothingButNewSegments) {
   io_.set_capacity_bytes(io_.used_bytes());
   Status status;

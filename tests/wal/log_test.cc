@@ -319,7 +319,7 @@ TEST_P(LogTest, AnotherDatabasesSegmentIsRefused) {
   LogHarness harness(io(), options_);
   ASSERT_TRUE(Await(harness.Recover(0)).ok());
   harness.Drop();
-  LogReader reader(io(), directory(), 1, LogChain());
+  LogReader reader(io(), directory(), 1, LogChain(), ReadMode::kRecover);
   EXPECT_EQ(Await(reader.Fetch()).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
