@@ -42,6 +42,9 @@ void AddNetworkFlags(CLI::App& app, Config& config) {
   app.add_option("--send-timeout-ms", http.send_timeout_ms,
                  "In which a client must take some of its answer")
       ->capture_default_str();
+  app.add_option("--cors-origin", http.cors_origins,
+                 "Whose pages may call from a browser: an origin, loopback, * or none")
+      ->capture_default_str();
   app.add_option("--stop-timeout-ms", http.stop_timeout_ms,
                  "Which clients get to finish when the server stops")
       ->capture_default_str();

@@ -18,7 +18,9 @@ namespace {
 namespace dom = simdjson::dom;
 using item::Store;
 
-constexpr std::string_view kTargetPrefix = "DynamoDB_20120810.";
+// An operation belongs to one of two services, which share the port.
+constexpr std::string_view kTables = "DynamoDB_20120810";
+[[maybe_unused]] constexpr std::string_view kStreams = "DynamoDBStreams_20120810";
 constexpr uint64_t kErrorLinesPerSecond = 10;
 // A parser's memory grows with the largest document it has seen; beyond this it is given back.
 constexpr size_t kParserBytesKept = size_t{256} << 10;
@@ -40,14 +42,17 @@ io::Task<Status> Run(Store* store, dom::object json, std::string* body) {
 
 struct Operation {
   std::string_view name;
+  std::string_view service;
   const Schema* schema;
   io::Task<Status> (*run)(Store*, dom::object, std::string*);
 };
 
-#define VARVE_OPERATION(name)                                                               \
-  Operation {                                                                               \
-#name, &k##name##Schema, Run < item::name##Request, item::name##Response, &Store::name> \
+#define VARVE_OPERATION_OF(service, name)                                              \
+  Operation {                                                                          \
+#name, service, &k##name##Schema, Run < item::name##Request, item::name##Response, \
+        &Store::name>                                                                  \
   }
+#define VARVE_OPERATION(name) VARVE_OPERATION_OF(kTables, name)
 
 // By name.
 constexpr std::array kOperations = {
@@ -58,15 +63,20 @@ constexpr std::array kOperations = {
     VARVE_OPERATION(UpdateTable),
 };
 #undef VARVE_OPERATION
+#undef VARVE_OPERATION_OF
 
 // The index of the operation that `target` names; kOperations.size() if there is none.
 size_t FindOperation(std::string_view target) {
-  if (!target.starts_with(kTargetPrefix)) return kOperations.size();
-  target.remove_prefix(kTargetPrefix.size());
+  const size_t dot = target.find('.');
+  if (dot == std::string_view::npos) return kOperations.size();
+  const std::string_view service = target.substr(0, dot);
   const auto found =
-      std::lower_bound(kOperations.begin(), kOperations.end(), target,
+      std::lower_bound(kOperations.begin(), kOperations.end(), target.substr(dot + 1),
                        [](const Operation& a, std::string_view name) { return a.name < name; });
-  if (found == kOperations.end() || found->name != target) return kOperations.size();
+  if (found == kOperations.end() || found->name != target.substr(dot + 1) ||
+      found->service != service) {
+    return kOperations.size();
+  }
   return static_cast<size_t>(found - kOperations.begin());
 }
 

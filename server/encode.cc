@@ -234,6 +234,19 @@ std::string_view Namespace(item::ErrorType type) {
   }
 }
 
+// The model spells the member with a capital in some errors.
+std::string_view MessageMember(item::ErrorType type) {
+  switch (type) {
+    case item::ErrorType::kSerializationException:
+    case item::ErrorType::kTransactionCanceledException:
+    case item::ErrorType::kTransactionInProgressException:
+    case item::ErrorType::kIdempotentParameterMismatchException:
+      return "Message";
+    default:
+      return "message";
+  }
+}
+
 int HttpStatusOf(item::ErrorType type) {
   switch (type) {
     case item::ErrorType::kInternalServerError:
@@ -348,15 +361,15 @@ int EncodeError(const Status& status, std::string& to) {
       object.Text("message", "The request processing has failed because of an unknown error");
       break;
     case item::ErrorType::kSerializationException:
-      // The service's own spelling; a body that is no JSON gets no message at all.
-      if (!Message(status).empty()) object.Text("Message", Message(status));
+      // A body that is no JSON gets no message at all.
+      if (!Message(status).empty()) object.Text(MessageMember(type), Message(status));
       break;
     case item::ErrorType::kConditionalCheckFailedException:
-      object.Text("message", Message(status));
+      object.Text(MessageMember(type), Message(status));
       if (const auto item = item::ItemOfError(status)) object.Item("Item", *item);
       break;
     default:
-      object.Text("message", Message(status));
+      object.Text(MessageMember(type), Message(status));
   }
   object.End();
   return HttpStatusOf(type);

@@ -45,6 +45,7 @@ class RequestParser::Impl final : public http::basic_parser<true> {
     request.is_head = method == http::verb::head;
     request.is_get = request.is_head || method == http::verb::get;
     request.is_post = method == http::verb::post;
+    request.is_options = method == http::verb::options;
     const std::string_view path = View(target);
     request.path.assign(path.substr(0, path.find('?')));
   }
@@ -54,12 +55,34 @@ class RequestParser::Impl final : public http::basic_parser<true> {
   void on_field_impl(http::field name, beast::string_view name_string, beast::string_view value,
                      error_code&) override {
     HttpRequest& request = *owner_->request_;
-    if (name == http::field::content_type) {
-      request.content_type.assign(WithoutParameters(View(value)));
-    } else if (name == http::field::expect) {
-      owner_->expect_continue_ = beast::iequals(value, "100-continue");
-    } else if (name == http::field::unknown && beast::iequals(name_string, "x-amz-target")) {
-      request.target.assign(View(value));
+    switch (name) {
+      case http::field::content_type:
+        request.content_type.assign(WithoutParameters(View(value)));
+        break;
+      case http::field::content_encoding:
+        if (!request.content_encoding.empty()) request.content_encoding.append(", ");
+        request.content_encoding.append(View(value));
+        break;
+      case http::field::accept_encoding:
+        request.accepts_gzip |= AcceptsGzip(View(value));
+        break;
+      case http::field::expect:
+        owner_->expect_continue_ = beast::iequals(value, "100-continue");
+        break;
+      case http::field::origin:
+        request.origin.assign(View(value));
+        break;
+      case http::field::access_control_request_method:
+        request.preflight_method.assign(View(value));
+        break;
+      case http::field::access_control_request_headers:
+        request.preflight_headers.assign(View(value));
+        break;
+      case http::field::unknown:
+        if (beast::iequals(name_string, "x-amz-target")) request.target.assign(View(value));
+        break;
+      default:
+        break;
     }
   }
 
@@ -95,7 +118,10 @@ class RequestParser::Impl final : public http::basic_parser<true> {
 };
 
 RequestParser::RequestParser(const HttpLimits& limits, MemoryBudget* budget, HttpRequest* request)
-    : budget_(budget), request_(request), impl_(std::make_unique<Impl>(this, limits)) {
+    : body_bytes_max_(limits.body_bytes_max),
+      budget_(budget),
+      request_(request),
+      impl_(std::make_unique<Impl>(this, limits)) {
   request_->Clear();
 }
 
@@ -109,7 +135,8 @@ bool RequestParser::ReserveBody(size_t bytes, size_t content_length) {
     body.reserve(std::max(needed, std::min(std::max(2 * body.capacity(), size_t{1024}),
                                            std::max(content_length + kBodyPaddingBytes, needed))));
   }
-  const size_t charge = body.capacity() > kUnchargedBodyBytes ? body.capacity() : 0;
+  const size_t charge =
+      compressed_charge_bytes_ + (body.capacity() > kUnchargedBodyBytes ? body.capacity() : 0);
   if (charge > budget_taken_bytes_) {
     if (!budget_->TryTake(charge - budget_taken_bytes_)) return false;
     budget_taken_bytes_ = charge;
@@ -130,6 +157,36 @@ RequestParser::Result RequestParser::Feed(std::string_view bytes, size_t* consum
   if (error == http::error::body_limit) return Result::kBodyTooLong;
   error_ = error.message();
   return Result::kMalformed;
+}
+
+RequestParser::Result RequestParser::BeginDecoding() {
+  const std::string& encoding = request_->content_encoding;
+  if (encoding.empty() || beast::iequals(encoding, "identity")) return Result::kDone;
+  if (!beast::iequals(encoding, "gzip") && !beast::iequals(encoding, "x-gzip")) {
+    return Result::kNoSuchEncoding;
+  }
+  if (request_->body.empty()) return Result::kDone;
+  compressed_.swap(request_->body);
+  compressed_charge_bytes_ = budget_taken_bytes_;
+  gzip_ = std::make_unique<GzipReader>(compressed_);
+  return Result::kNeedMore;
+}
+
+RequestParser::Result RequestParser::DecodeBody() {
+  if (gzip_ == nullptr) {
+    const Result begun = BeginDecoding();
+    if (begun != Result::kNeedMore) return begun;
+  }
+  std::string_view piece;
+  const GzipReader::Result result = gzip_->Step(&piece);
+  if (result == GzipReader::Result::kError) return Result::kBadEncoding;
+  if (piece.size() > body_bytes_max_ - request_->body.size()) return Result::kBodyTooLong;
+  if (!ReserveBody(piece.size(), 0)) return Result::kNoMemory;
+  request_->body.append(piece);
+  if (result == GzipReader::Result::kMore) return Result::kNeedMore;
+  gzip_.reset();
+  compressed_ = {};
+  return Result::kDone;
 }
 
 bool RequestParser::TakeExpectContinue() {

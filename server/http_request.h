@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/gzip.h"
+
 namespace varve::server {
 
 // Bytes that all request bodies in memory may take together. Thread-safe.
@@ -50,16 +52,26 @@ struct HttpRequest {
   bool is_get = false;   // GET or HEAD
   bool is_head = false;  // the answer has no body
   bool is_post = false;
-  std::string path;          // without the query
-  std::string target;        // X-Amz-Target
-  std::string content_type;  // without parameters
+  bool is_options = false;
+  bool accepts_gzip = false;      // Accept-Encoding
+  std::string path;               // without the query
+  std::string target;             // X-Amz-Target
+  std::string content_type;       // without parameters
+  std::string content_encoding;   // as sent; DecodeBody undoes it
+  std::string origin;             // of a page in a browser
+  std::string preflight_method;   // Access-Control-Request-Method
+  std::string preflight_headers;  // Access-Control-Request-Headers
   std::string body;
 
   void Clear() {
-    is_get = is_head = is_post = false;
+    is_get = is_head = is_post = is_options = accepts_gzip = false;
     path.clear();
     target.clear();
     content_type.clear();
+    content_encoding.clear();
+    origin.clear();
+    preflight_method.clear();
+    preflight_headers.clear();
     body.clear();
   }
 };
@@ -68,12 +80,14 @@ struct HttpRequest {
 class RequestParser {
  public:
   enum class Result : uint8_t {
-    kNeedMore,       // all of `bytes` that can be consumed was; more must follow
-    kDone,           // the request is complete; unconsumed bytes belong to the next
-    kMalformed,      // not HTTP: answer 400 and close
-    kHeaderTooLong,  // 431
-    kBodyTooLong,    // 413
-    kNoMemory,       // the budget is used up: 503
+    kNeedMore,        // all of `bytes` that can be consumed was; more must follow
+    kDone,            // the request is complete; unconsumed bytes belong to the next
+    kMalformed,       // not HTTP: answer 400 and close
+    kHeaderTooLong,   // 431
+    kBodyTooLong,     // 413
+    kNoMemory,        // the budget is used up: 503
+    kBadEncoding,     // 400: the body is not what Content-Encoding says
+    kNoSuchEncoding,  // 415
   };
 
   // `budget` and `request` must outlive the parser. What the body takes of the budget is returned
@@ -86,6 +100,11 @@ class RequestParser {
   // Takes the next bytes of the stream: whatever an earlier call left unconsumed, then new ones.
   // After a result other than kNeedMore, call nothing but error() and keep_alive().
   Result Feed(std::string_view bytes, size_t* consumed);
+
+  // Takes one step in undoing Content-Encoding, once the request is complete: kNeedMore asks for
+  // another, kDone says that `body` is plain (it may have been so from the beginning). The limits
+  // and the budget hold for the plain body as well.
+  Result DecodeBody();
 
   // Whether any byte was consumed.
   bool started() const { return started_; }
@@ -100,12 +119,18 @@ class RequestParser {
   class Impl;
   friend class Impl;
 
+  Result BeginDecoding();
+
   // Makes room for `bytes` more of the body. False if the budget forbids it.
   bool ReserveBody(size_t bytes, size_t content_length);
 
+  const size_t body_bytes_max_;
   MemoryBudget* const budget_;
   HttpRequest* const request_;
   size_t budget_taken_bytes_ = 0;
+  size_t compressed_charge_bytes_ = 0;  // of those, what compressed_ took
+  std::string compressed_;              // the body as it came, while it is decoded
+  std::unique_ptr<GzipReader> gzip_;
   bool started_ = false;
   bool expect_continue_ = false;
   bool no_memory_ = false;

@@ -21,6 +21,8 @@ std::string_view Reason(int status) {
       return "Request Timeout";
     case 413:
       return "Payload Too Large";
+    case 415:
+      return "Unsupported Media Type";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
@@ -81,20 +83,23 @@ void ResponseWriter::Append(const HttpReply& reply, bool close, bool head_only, 
   }
   std::array<char, kRequestIdBytes> id;
   NewRequestId(id.data());
-  out->reserve(out->size() + 320 + reply.body.size());
+  out->reserve(out->size() + 320 + reply.headers.size() + reply.body.size());
   fmt::format_to(std::back_inserter(*out),
                  "HTTP/1.1 {} {}\r\n"
                  "Server: Varve\r\n"
                  "Date: {}\r\n"
-                 "Content-Type: {}\r\n"
+                 "{}{}{}"
                  "Content-Length: {}\r\n"
                  "Connection: {}\r\n"
                  "x-amzn-RequestId: {}\r\n"
                  "x-amz-crc32: {}\r\n"
-                 "\r\n",
-                 reply.status, Reason(reply.status), date_, reply.content_type, reply.body.size(),
+                 "{}{}\r\n",
+                 reply.status, Reason(reply.status), date_,
+                 reply.content_type.empty() ? "" : "Content-Type: ", reply.content_type,
+                 reply.content_type.empty() ? "" : "\r\n", reply.body.size(),
                  close ? "close" : "keep-alive", std::string_view(id.data(), id.size()),
-                 Crc32(reply.body));
+                 Crc32(reply.body), reply.is_gzip ? "Content-Encoding: gzip\r\n" : "",
+                 reply.headers);
   if (!head_only) out->append(reply.body);
 }
 

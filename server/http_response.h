@@ -16,13 +16,17 @@ inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 // What a handler answers.
 struct HttpReply {
   int status = 200;
-  std::string_view content_type = kAmzJson;
+  std::string_view content_type = kAmzJson;  // empty: none, as of an answer without a body
+  std::string headers;                       // more of them, each ending with "\r\n"
   std::string body;
+  bool is_gzip = false;  // the body is compressed already
 
   void Clear() {
     status = 200;
     content_type = kAmzJson;
+    headers.clear();
     body.clear();
+    is_gzip = false;
   }
 };
 

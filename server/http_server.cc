@@ -24,6 +24,8 @@ constexpr size_t kFreeExchangesMax = 32;
 // client reads the answer instead of a reset.
 constexpr uint64_t kLingerBytesMax = uint64_t{64} << 20;
 constexpr uint64_t kLingerMs = 5'000;
+// A shorter answer travels in one packet, compressed or not.
+constexpr size_t kCompressedBodyBytesMin = 1400;
 constexpr uint64_t kAcceptRetryNs = 100'000'000;
 constexpr uint64_t kSweepNs = 100'000'000;
 
@@ -236,7 +238,7 @@ io::Task<HttpServer::Next> HttpServer::ServeBurst(Worker* worker, Connection* co
   connection->deadline_ns = std::min(After(options_.request_timeout_ms), worker->stop_deadline_ns);
   while (true) {
     size_t consumed = 0;
-    const RequestParser::Result result = parser->Feed(exchange->unparsed(), &consumed);
+    RequestParser::Result result = parser->Feed(exchange->unparsed(), &consumed);
     exchange->begin += consumed;
 
     if (result == RequestParser::Result::kDone) {
@@ -244,10 +246,12 @@ io::Task<HttpServer::Next> HttpServer::ServeBurst(Worker* worker, Connection* co
       connection->deadline_ns = kNever;
       co_await requests_.Acquire();
       Add(counters_.requests_in_progress, 1);
-      exchange->reply.Clear();
-      co_await handler_->Handle(worker->index, exchange->request, &exchange->reply);
+      result = co_await Answer(worker, &*parser, exchange);
       counters_.requests_in_progress.fetch_sub(1, std::memory_order_relaxed);
       requests_.Release();
+    }
+
+    if (result == RequestParser::Result::kDone) {
       const bool close = !parser->keep_alive() || stopping_.load();
       worker->writer.Append(exchange->reply, close, exchange->request.is_head, io_.WallMs(), &out);
       if (close || out.size() >= kSendBytes) {
@@ -301,6 +305,34 @@ io::Task<HttpServer::Next> HttpServer::ServeBurst(Worker* worker, Connection* co
   }
 }
 
+io::Task<RequestParser::Result> HttpServer::Answer(Worker* worker, RequestParser* parser,
+                                                   Exchange* exchange) {
+  HttpRequest& request = exchange->request;
+  HttpReply& reply = exchange->reply;
+  reply.Clear();
+  if (!request.content_encoding.empty()) {
+    RequestParser::Result decoded;
+    while ((decoded = parser->DecodeBody()) == RequestParser::Result::kNeedMore) {
+      co_await io::Yield{};
+    }
+    if (decoded != RequestParser::Result::kDone) co_return decoded;
+  }
+  if (!IsPreflight(request)) co_await handler_->Handle(worker->index, request, &reply);
+  AnswerCors(request, options_.cors_origins, &reply);
+  if (request.accepts_gzip && !reply.is_gzip && reply.body.size() >= kCompressedBodyBytesMin) {
+    co_await Compress(&reply);
+  }
+  co_return RequestParser::Result::kDone;
+}
+
+io::Task<void> HttpServer::Compress(HttpReply* reply) {
+  std::string compressed;
+  GzipWriter writer(reply->body, &compressed);
+  while (!writer.Step()) co_await io::Yield{};
+  reply->body.swap(compressed);
+  reply->is_gzip = true;
+}
+
 void HttpServer::Refuse(Worker* worker, RequestParser::Result result, std::string_view why,
                         Exchange* exchange) {
   Add(counters_.requests_refused, 1);
@@ -326,6 +358,16 @@ void HttpServer::Refuse(Worker* worker, RequestParser::Result result, std::strin
       reply.body = R"({"__type":"com.amazon.coral.service#ServiceUnavailableException",)"
                    R"("message":"Too many large requests at once"})";
       break;
+    case RequestParser::Result::kBadEncoding:
+      reply.status = 400;
+      reply.body = R"({"__type":"com.amazon.coral.service#SerializationException",)"
+                   R"("Message":"The body is not what its Content-Encoding says"})";
+      break;
+    case RequestParser::Result::kNoSuchEncoding:
+      reply.status = 415;
+      reply.body = R"({"__type":"com.amazon.coral.service#UnsupportedMediaTypeException",)"
+                   R"("message":"Content-Encoding may be gzip or identity"})";
+      break;
     default:
       reply.status = 400;
       // Beast's messages are plain ASCII without quotes.
@@ -333,6 +375,7 @@ void HttpServer::Refuse(Worker* worker, RequestParser::Result result, std::strin
                                R"("message":"Not an HTTP/1.1 request: {}"}})",
                                why);
   }
+  AnswerCors(exchange->request, options_.cors_origins, &reply);
   worker->writer.Append(reply, /*close=*/true, /*head_only=*/false, io_.WallMs(), &exchange->out);
 }
 

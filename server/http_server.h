@@ -25,6 +25,7 @@
 #include "io/io.h"
 #include "io/network.h"
 #include "io/sync.h"
+#include "server/cors.h"
 #include "server/http_request.h"
 #include "server/http_response.h"
 
@@ -36,6 +37,8 @@ struct HttpServerOptions {
   size_t threads = 1;
 
   HttpLimits limits;
+  // Whose pages may call the API from a browser (server/cors.h).
+  std::vector<std::string> cors_origins{std::string(kLoopbackOrigins)};
   // More are accepted, told 503 and closed.
   size_t connections_max = 10000;
   // Requests being handled at once; more wait their turn.
@@ -105,6 +108,10 @@ class HttpServer {
   io::Task<void> Accept();
   io::Task<void> RunConnection(Worker* worker, io::Socket socket);
   io::Task<Next> ServeBurst(Worker* worker, Connection* connection, Exchange* exchange);
+  // Handles a complete request, its answer into exchange->reply. What is wrong with its body's
+  // encoding is returned, not answered.
+  io::Task<RequestParser::Result> Answer(Worker* worker, RequestParser* parser, Exchange* exchange);
+  io::Task<void> Compress(HttpReply* reply);
   // False if the client is gone.
   io::Task<bool> Send(Worker* worker, Connection* connection, std::string_view bytes);
   io::Task<void> Linger(Worker* worker, Connection* connection, Exchange* exchange);

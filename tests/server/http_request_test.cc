@@ -129,6 +129,86 @@ TEST_F(HttpRequestTest, RefusesWhatIsNotHttp) {
   }
 }
 
+TEST_F(HttpRequestTest, TakesWhatBrowsersAndCompressionNeed) {
+  ASSERT_EQ(Parse("OPTIONS / HTTP/1.1\r\nORIGIN: http://localhost:3000\r\n"
+                  "access-control-REQUEST-method: POST\r\n"
+                  "Access-Control-Request-Headers: x-amz-target, content-type\r\n"
+                  "accept-ENCODING: deflate\r\nAccept-Encoding: gzip\r\n\r\n"),
+            Result::kDone);
+  EXPECT_TRUE(request_.is_options);
+  EXPECT_TRUE(request_.accepts_gzip);
+  EXPECT_EQ(request_.origin, "http://localhost:3000");
+  EXPECT_EQ(request_.preflight_method, "POST");
+  EXPECT_EQ(request_.preflight_headers, "x-amz-target, content-type");
+  ASSERT_EQ(Parse("GET / HTTP/1.1\r\n\r\n"), Result::kDone);
+  EXPECT_FALSE(request_.is_options || request_.accepts_gzip);
+  EXPECT_EQ(request_.origin + request_.preflight_method + request_.preflight_headers, "");
+}
+
+TEST_F(HttpRequestTest, UndoesTheContentEncoding) {
+  const auto parse = [&](std::string_view encoding, std::string_view body) {
+    const Result parsed =
+        Parse(fmt::format("POST / HTTP/1.1\r\nContent-Encoding: {}\r\nContent-Length: {}\r\n\r\n{}",
+                          encoding, body.size(), body));
+    EXPECT_EQ(parsed, Result::kDone);
+    Result decoded;
+    while ((decoded = parser_->DecodeBody()) == Result::kNeedMore) {
+    }
+    return decoded;
+  };
+  const auto packed = [](std::string_view plain) {
+    std::string to;
+    GzipWriter writer(plain, &to);
+    while (!writer.Step()) {
+    }
+    return to;
+  };
+  EXPECT_EQ(parse("gzip", packed("{\"a\":1}")), Result::kDone);
+  EXPECT_EQ(request_.body, "{\"a\":1}");
+  EXPECT_EQ(parse("X-GZIP", packed("{\"a\"") + packed(":1}")), Result::kDone);
+  EXPECT_EQ(request_.body, "{\"a\":1}");
+  EXPECT_EQ(parse("identity", "{}"), Result::kDone);
+  EXPECT_EQ(request_.body, "{}");
+  EXPECT_EQ(parse("gzip", ""), Result::kDone);
+  EXPECT_EQ(request_.body, "");
+  EXPECT_EQ(parse("gzip", "{}"), Result::kBadEncoding);
+  EXPECT_EQ(parse("gzip", packed("{}").substr(0, 15)), Result::kBadEncoding);
+  EXPECT_EQ(parse("br", "{}"), Result::kNoSuchEncoding);
+  EXPECT_EQ(parse("gzip, gzip", packed(packed("{}"))), Result::kNoSuchEncoding);
+
+  // 16 MB of zeros in 16 KB, to the byte.
+  std::string bomb(limits_.body_bytes_max, '\0');
+  EXPECT_EQ(parse("gzip", packed(bomb)), Result::kDone);
+  EXPECT_EQ(request_.body, bomb);
+  EXPECT_GE(budget_.used_bytes(), bomb.size());
+  EXPECT_EQ(parse("gzip", packed(bomb + 'x')), Result::kBodyTooLong);
+  EXPECT_EQ(parse("gzip", packed(bomb) + packed("x")), Result::kBodyTooLong);
+  parser_.reset();
+  EXPECT_EQ(budget_.used_bytes(), 0u);
+}
+
+TEST_F(HttpRequestTest, APackedBodyCountsInTheBudgetUnpacked) {
+  MemoryBudget budget(100'000);
+  std::string packed;
+  const std::string plain(200'000, 'x');
+  GzipWriter writer(plain, &packed);
+  while (!writer.Step()) {
+  }
+  const std::string text =
+      fmt::format("POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{}",
+                  packed.size(), packed);
+  size_t consumed;
+  {
+    RequestParser parser(limits_, &budget, &request_);
+    ASSERT_EQ(parser.Feed(text, &consumed), Result::kDone);
+    Result result;
+    while ((result = parser.DecodeBody()) == Result::kNeedMore) {
+    }
+    EXPECT_EQ(result, Result::kNoMemory);
+  }
+  EXPECT_EQ(budget.used_bytes(), 0u);
+}
+
 TEST_F(HttpRequestTest, BoundsTheHeader) {
   limits_.header_bytes_max = 1000;
   const std::string long_value(2000, 'v');

@@ -30,6 +30,18 @@ TEST(HttpResponse, HasTheServicesHeaders) {
             R"({"__type":"com.amazon.coral.service#SerializationException"})");
 }
 
+TEST(HttpResponse, AddsHeadersAndSaysThatTheBodyIsPacked) {
+  ResponseWriter writer(1);
+  HttpReply reply;
+  reply.content_type = {};
+  reply.headers = "A: 1\r\nB: 2\r\n";
+  reply.is_gzip = true;
+  std::string out;
+  writer.Append(reply, /*close=*/false, /*head_only=*/false, 0, &out);
+  EXPECT_EQ(out.find("Content-Type"), std::string::npos);
+  EXPECT_TRUE(out.ends_with("\r\nContent-Encoding: gzip\r\nA: 1\r\nB: 2\r\n\r\n")) << out;
+}
+
 TEST(HttpResponse, SaysThatItCloses) {
   ResponseWriter writer(1);
   std::string out;

@@ -147,6 +147,111 @@ TEST_P(HttpServerTest, TellsAClientThatAsksToGoOn) {
   EXPECT_EQ(response->body, "body");
 }
 
+std::string Packed(std::string_view plain) {
+  std::string to;
+  GzipWriter writer(plain, &to);
+  while (!writer.Step()) {
+  }
+  return to;
+}
+
+std::string Unpacked(std::string_view packed) {
+  GzipReader reader(packed);
+  std::string plain;
+  std::string_view piece;
+  GzipReader::Result result;
+  do {
+    result = reader.Step(&piece);
+    plain.append(piece);
+  } while (result == GzipReader::Result::kMore);
+  EXPECT_EQ(result, GzipReader::Result::kDone);
+  return plain;
+}
+
+TEST_P(HttpServerTest, UnpacksBodiesAndPacksAnswers) {
+  START_OR_SKIP();
+  Client client = Connect();
+  const std::string body(size_t{3} << 20, 'b');
+  const std::string packed = Packed(body);
+  ASSERT_TRUE(client.Send(Client::Request("X", packed, "Content-Encoding: gzip\r\n") +
+                          Client::Request("X", body, "Accept-Encoding: gzip\r\n") +
+                          Client::Request("X", "short", "Accept-Encoding: gzip\r\n")));
+  auto response = client.Receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->body, body);
+  EXPECT_FALSE(response->headers.contains("Content-Encoding"));
+  response = client.Receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->headers.at("Content-Encoding"), "gzip");
+  EXPECT_EQ(response->headers.at("x-amz-crc32"), std::to_string(Crc32(response->body)));
+  EXPECT_LT(response->body.size(), body.size() / 50);
+  EXPECT_EQ(Unpacked(response->body), body);
+  response = client.Receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->body, "short");
+  EXPECT_FALSE(response->headers.contains("Content-Encoding"));
+  EXPECT_EQ(server_->body_memory_bytes(), 0u);
+}
+
+TEST_P(HttpServerTest, RefusesBodiesThatAreNotWhatTheirEncodingSays) {
+  START_OR_SKIP();
+  struct Case {
+    std::string encoding, body;
+    int status;
+  };
+  const std::string bomb(size_t{17} << 20, '\0');
+  for (const Case& c : {Case{"gzip", "{}", 400}, Case{"gzip", Packed("{}").substr(0, 12), 400},
+                        Case{"br", "{}", 415}, Case{"gzip", Packed(bomb), 413}}) {
+    Client client = Connect();
+    ASSERT_TRUE(client.Send(
+        Client::Request("X", c.body, fmt::format("Content-Encoding: {}\r\n", c.encoding))));
+    const auto response = client.Receive();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, c.status) << c.encoding;
+    EXPECT_NE(response->body.find("\"__type\""), std::string::npos);
+    client.FinishSending();
+    EXPECT_TRUE(client.Closed());
+  }
+  EXPECT_EQ(handler_.started(), 0);
+  EXPECT_EQ(server_->body_memory_bytes(), 0u);
+}
+
+TEST_P(HttpServerTest, AnswersBrowsers) {
+  START_OR_SKIP();
+  Client client = Connect();
+  ASSERT_TRUE(
+      client.Send("OPTIONS / HTTP/1.1\r\nOrigin: http://localhost:3000\r\n"
+                  "Access-Control-Request-Method: POST\r\n\r\n"));
+  auto response = client.Receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->headers.at("Content-Length"), "0");
+  EXPECT_EQ(response->headers.at("Access-Control-Allow-Origin"), "http://localhost:3000");
+  EXPECT_EQ(response->headers.at("Access-Control-Allow-Methods"), "POST");
+  EXPECT_EQ(handler_.started(), 0);
+  ASSERT_TRUE(client.Send(Client::Request("X", "hi", "Origin: http://localhost:3000\r\n")));
+  response = client.Receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->body, "hi");
+  EXPECT_EQ(response->headers.at("Access-Control-Allow-Origin"), "http://localhost:3000");
+  ASSERT_TRUE(client.Send(Client::Request("X", "hi", "Origin: https://example.com\r\n")));
+  response = client.Receive();
+  ASSERT_TRUE(response);
+  EXPECT_FALSE(response->headers.contains("Access-Control-Allow-Origin"));
+}
+
+TEST_P(HttpServerTest, RefusesALongBodyBeforeItIsSent) {
+  START_OR_SKIP();
+  Client client = Connect();
+  ASSERT_TRUE(
+      client.Send("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 16777217\r\n\r\n"));
+  const auto response = client.Receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->status, 413);
+  client.FinishSending();
+  EXPECT_TRUE(client.Closed());
+}
+
 TEST_P(HttpServerTest, RefusesABodyOverTheLimitAndLetsTheClientReadThat) {
   START_OR_SKIP();
   Client client = Connect();
