@@ -15,13 +15,21 @@ const std::string kFormatKey{kCatalogueKeySpace, 0x00};
 const std::string kTablePrefix{kCatalogueKeySpace, 0x01};
 const std::string kDropPrefix{kCatalogueKeySpace, 0x02};
 const std::string kNextKeySpaceKey{kCatalogueKeySpace, 0x03};
+const std::string kBackfillPrefix{kCatalogueKeySpace, 0x04};
 
 std::string TableRecordKey(std::string_view name) { return kTablePrefix + std::string(name); }
 
-std::string DropKey(uint32_t key_space) {
-  std::string key = kDropPrefix;
+std::string WithKeySpace(std::string key, uint32_t key_space) {
   AppendFixed(key, __builtin_bswap32(key_space));
   return key;
+}
+
+std::string DropKey(uint32_t key_space) { return WithKeySpace(kDropPrefix, key_space); }
+
+// Notes in `batch` that a key space is to be dropped.
+void NoteDrop(uint32_t key_space, engine::WriteBatch& batch) {
+  batch.Put(DropKey(key_space), "");
+  batch.Delete(BackfillKey(key_space));
 }
 
 // An encoded number under `key`; `otherwise` if there is none.
@@ -47,8 +55,11 @@ engine::WriteOptions Durably() {
 
 }  // namespace
 
-io::Task<StatusOr<std::unique_ptr<Catalogue>>> Catalogue::Open(engine::Db& db) {
-  std::unique_ptr<Catalogue> catalogue(new Catalogue(db));
+std::string BackfillKey(uint32_t key_space) { return WithKeySpace(kBackfillPrefix, key_space); }
+
+io::Task<StatusOr<std::unique_ptr<Catalogue>>> Catalogue::Open(engine::Db& db,
+                                                               std::string arn_prefix) {
+  std::unique_ptr<Catalogue> catalogue(new Catalogue(db, std::move(arn_prefix)));
   VARVE_CO_RETURN_IF_ERROR(co_await catalogue->Load());
   co_return catalogue;
 }
@@ -81,6 +92,10 @@ io::Task<Status> Catalogue::Load() {
       VARVE_ASSIGN_OR_CO_RETURN(Table table, TableOfRecord(ItemView(iterator->value())));
       used.insert(table.key_space);
       table.lease = std::make_shared<char>();
+      for (Index& index : table.indexes) {
+        used.insert(index.key_space);
+        index.lease = std::make_shared<char>();
+      }
       std::string name = table.description.table_name;
       absl::MutexLock lock(&mutex_);
       tables_[std::move(name)] = std::make_shared<const Table>(std::move(table));
@@ -100,7 +115,23 @@ io::Task<Status> Catalogue::Load() {
   co_return absl::OkStatus();
 }
 
+std::string_view Catalogue::NameOf(std::string_view name_or_arn) const {
+  if (!arn_prefix_.empty() && name_or_arn.starts_with(arn_prefix_)) {
+    name_or_arn.remove_prefix(arn_prefix_.size());
+  }
+  return name_or_arn;
+}
+
+std::vector<TablePointer> Catalogue::Tables() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  std::vector<TablePointer> tables;
+  tables.reserve(tables_.size());
+  for (const auto& [name, table] : tables_) tables.push_back(table);
+  return tables;
+}
+
 TablePointer Catalogue::Find(std::string_view name) const {
+  name = NameOf(name);
   absl::ReaderMutexLock lock(&mutex_);
   const auto found = tables_.find(name);
   return found == tables_.end() ? nullptr : found->second;
@@ -116,37 +147,42 @@ std::vector<std::string> Catalogue::NamesAfter(std::string_view after, size_t li
   return names;
 }
 
-io::Task<StatusOr<uint32_t>> Catalogue::TakeKeySpace() {
-  // Nobody can get hold of a deleted table any more, so once this lease is the only one, nobody
+io::Task<StatusOr<std::vector<uint32_t>>> Catalogue::TakeKeySpaces(size_t count) {
+  // Nobody can get hold of what was dropped any more, so once this lease is the only one, nobody
   // will.
-  for (size_t i = 0; i < deleted_.size();) {
-    if (deleted_[i].lease.use_count() > 1) {
+  for (size_t i = 0; i < dropped_.size();) {
+    if (dropped_[i].lease.use_count() > 1) {
       ++i;
       continue;
     }
-    free_key_spaces_.push_back(deleted_[i].key_space);
-    std::swap(deleted_[i], deleted_.back());
-    deleted_.pop_back();
+    free_key_spaces_.push_back(dropped_[i].key_space);
+    std::swap(dropped_[i], dropped_.back());
+    dropped_.pop_back();
   }
 
-  uint32_t key_space = next_key_space_;
-  if (!free_key_spaces_.empty()) {
-    key_space = free_key_spaces_.back();
-    const KeyBounds bounds = KeySpaceBounds(key_space);
-    const auto dropped = co_await db_.DropRangeAsync(bounds.begin, bounds.end);
-    VARVE_CO_RETURN_IF_ERROR(dropped.status());
-    free_key_spaces_.pop_back();
-  }
-  const KeyBounds bounds = KeySpaceBounds(key_space);
+  std::vector<uint32_t> key_spaces;
   std::vector<std::string> cuts;
-  cuts.push_back(bounds.begin);
-  cuts.push_back(bounds.end);
-  const Status split = co_await db_.SplitAsync(std::move(cuts));
-  if (!split.ok()) {
-    if (key_space != next_key_space_) free_key_spaces_.push_back(key_space);
-    co_return split;
+  while (key_spaces.size() < count) {
+    // A number that is taken and then, for a failure, not used is found free at the next opening.
+    uint32_t key_space = next_key_space_;
+    if (free_key_spaces_.empty()) {
+      ++next_key_space_;
+    } else {
+      key_space = free_key_spaces_.back();
+      const KeyBounds bounds = KeySpaceBounds(key_space);
+      const auto dropped = co_await db_.DropRangeAsync(bounds.begin, bounds.end);
+      VARVE_CO_RETURN_IF_ERROR(dropped.status());
+      free_key_spaces_.pop_back();
+    }
+    key_spaces.push_back(key_space);
+    KeyBounds bounds = KeySpaceBounds(key_space);
+    cuts.push_back(std::move(bounds.begin));
+    cuts.push_back(std::move(bounds.end));
   }
-  co_return key_space;
+  std::sort(cuts.begin(), cuts.end());
+  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  VARVE_CO_RETURN_IF_ERROR(co_await db_.SplitAsync(std::move(cuts)));
+  co_return key_spaces;
 }
 
 io::Task<StatusOr<TablePointer>> Catalogue::Create(TableDescription description) {
@@ -155,22 +191,26 @@ io::Task<StatusOr<TablePointer>> Catalogue::Create(TableDescription description)
     co_return MakeError(ErrorType::kResourceInUseException,
                         fmt::format("Table already exists: {}", description.table_name));
   }
-  VARVE_ASSIGN_OR_CO_RETURN(const uint32_t key_space, co_await TakeKeySpace());
+  VARVE_ASSIGN_OR_CO_RETURN(const std::vector<uint32_t> key_spaces,
+                            co_await TakeKeySpaces(1 + description.indexes.size()));
 
   auto table = std::make_shared<Table>();
   table->lease = std::make_shared<char>();
-  table->key_space = key_space;
+  table->key_space = key_spaces[0];
   table->key = KeyOfDescription(description);
+  for (size_t i = 0; i < description.indexes.size(); ++i) {
+    Index index = IndexOfDescription(description, description.indexes[i], key_spaces[1 + i]);
+    index.lease = std::make_shared<char>();
+    table->indexes.push_back(std::move(index));
+  }
   table->description = std::move(description);
   const std::string& name = table->description.table_name;
 
   engine::WriteBatch batch;
   batch.Put(TableRecordKey(name), RecordOfTable(*table).encoded());
-  const uint32_t next = std::max(next_key_space_, key_space + 1);
-  batch.Put(kNextKeySpaceKey, Number::FromInt(next).Encode());
+  batch.Put(kNextKeySpaceKey, Number::FromInt(next_key_space_).Encode());
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
-  // On failure the number is not given back: the record may yet turn out to have been written.
-  next_key_space_ = next;
+  // On failure the numbers are not given back: the record may yet turn out to have been written.
   VARVE_CO_RETURN_IF_ERROR(written.status());
 
   absl::MutexLock lock(&mutex_);
@@ -178,7 +218,8 @@ io::Task<StatusOr<TablePointer>> Catalogue::Create(TableDescription description)
   co_return TablePointer(table);
 }
 
-io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name, Change change) {
+io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name_or_arn, Change change) {
+  const std::string name(NameOf(name_or_arn));
   const io::Mutex::Guard guard = co_await control_mutex_.Lock();
   const TablePointer old_table = Find(name);
   if (old_table == nullptr) co_return TableNotFound(name);
@@ -186,16 +227,47 @@ io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name, Change chan
   VARVE_CO_RETURN_IF_ERROR(change(table->description));
 
   engine::WriteBatch batch;
+  std::vector<Dropped> gone;
+  for (const Index& index : old_table->indexes) {
+    if (FindIndex(table->description, index.name) != nullptr) continue;
+    NoteDrop(index.key_space, batch);
+    gone.push_back({index.key_space, index.lease});
+  }
+  table->indexes.clear();
+  size_t added = 0;
+  for (const IndexDescription& index : table->description.indexes) {
+    added += FindIndex(*old_table, index.index_name) == nullptr;
+  }
+  std::vector<uint32_t> key_spaces;
+  if (added > 0) {
+    VARVE_ASSIGN_OR_CO_RETURN(key_spaces, co_await TakeKeySpaces(added));
+    batch.Put(kNextKeySpaceKey, Number::FromInt(next_key_space_).Encode());
+  }
+  for (const IndexDescription& description : table->description.indexes) {
+    const Index* old_index = FindIndex(*old_table, description.index_name);
+    const uint32_t key_space = old_index != nullptr ? old_index->key_space : key_spaces.back();
+    Index index = IndexOfDescription(table->description, description, key_space);
+    if (old_index != nullptr) {
+      index.lease = old_index->lease;
+    } else {
+      key_spaces.pop_back();
+      index.lease = std::make_shared<char>();
+    }
+    table->indexes.push_back(std::move(index));
+  }
   batch.Put(TableRecordKey(name), RecordOfTable(*table).encoded());
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
   VARVE_CO_RETURN_IF_ERROR(written.status());
-
-  absl::MutexLock lock(&mutex_);
-  tables_[name] = table;
+  {
+    absl::MutexLock lock(&mutex_);
+    tables_[name] = table;
+  }
+  co_await FinishDrops(std::move(gone));
   co_return TablePointer(table);
 }
 
-io::Task<StatusOr<TablePointer>> Catalogue::Delete(std::string name, Check check) {
+io::Task<StatusOr<TablePointer>> Catalogue::Delete(std::string name_or_arn, Check check) {
+  const std::string name(NameOf(name_or_arn));
   const io::Mutex::Guard guard = co_await control_mutex_.Lock();
   const TablePointer table = Find(name);
   if (table == nullptr) co_return TableNotFound(name);
@@ -203,17 +275,25 @@ io::Task<StatusOr<TablePointer>> Catalogue::Delete(std::string name, Check check
 
   engine::WriteBatch batch;
   batch.Delete(TableRecordKey(name));
-  batch.Put(DropKey(table->key_space), "");
+  std::vector<Dropped> gone;
+  gone.push_back({table->key_space, table->lease});
+  for (const Index& index : table->indexes) gone.push_back({index.key_space, index.lease});
+  for (const Dropped& each : gone) NoteDrop(each.key_space, batch);
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
   VARVE_CO_RETURN_IF_ERROR(written.status());
   {
     absl::MutexLock lock(&mutex_);
     tables_.erase(name);
   }
-  // The table is gone from here on; what fails below is made up for at the next opening.
-  const Status dropped = co_await FinishDrop(table->key_space);
-  if (dropped.ok()) deleted_.push_back({table->key_space, table->lease});
+  co_await FinishDrops(std::move(gone));
   co_return table;
+}
+
+io::Task<void> Catalogue::FinishDrops(std::vector<Dropped> dropped) {
+  for (Dropped& each : dropped) {
+    const Status status = co_await FinishDrop(each.key_space);
+    if (status.ok()) dropped_.push_back(std::move(each));
+  }
 }
 
 io::Task<Status> Catalogue::FinishDrop(uint32_t key_space) {

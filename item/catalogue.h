@@ -4,11 +4,14 @@
 //   0x01 0x01 name       a table's record (item/table.h)
 //   0x01 0x02 n          key space n (4, big-endian) is being dropped; empty
 //   0x01 0x03            the number after the highest key space ever given out, an encoded number
+//   0x01 0x04 n          how far the index in key space n (4, big-endian) is filled
+//   (item/backfill.h)
 //
-// A table is created by cutting its key space out as a partition of its own, then committing its
-// record; it is deleted by one commit that removes the record and notes that its key space is being
-// dropped, then dropping that, then removing the note. What a crash left undone is done when the
-// catalogue is opened.
+// A table is created by cutting its key space, and one for each of its indexes, out as partitions
+// of their own, then committing its record; it is deleted by one commit that removes the record and
+// notes that its key spaces are being dropped, then dropping them, then removing the notes. Indexes
+// come and go likewise when a table is updated. What a crash left undone is done when the catalogue
+// is opened.
 //
 // Numbers of key spaces are used again, so that creating and deleting tables leaves nothing behind,
 // but never while an operation that began on the former table is under way: such an operation holds
@@ -33,23 +36,34 @@
 
 namespace varve::item {
 
+// Where an index under construction notes its progress.
+std::string BackfillKey(uint32_t key_space);
+
 // Thread-safe.
 class Catalogue {
  public:
-  // `db` must outlive the catalogue.
-  static io::Task<StatusOr<std::unique_ptr<Catalogue>>> Open(engine::Db& db);
+  // `db` must outlive the catalogue. Tables' ARNs are `arn_prefix` and their names.
+  static io::Task<StatusOr<std::unique_ptr<Catalogue>>> Open(engine::Db& db,
+                                                             std::string arn_prefix = {});
 
-  // Null if there is no such table.
+  // `name` may be an ARN. Null if there is no such table.
   TablePointer Find(std::string_view name) const;
+
+  // The name that an ARN of a table ends with; anything else as it is.
+  std::string_view NameOf(std::string_view name_or_arn) const;
+
+  // All of them, ascending by name.
+  std::vector<TablePointer> Tables() const;
 
   // Up to `limit` names after `after`, ascending.
   std::vector<std::string> NamesAfter(std::string_view after, size_t limit) const;
 
-  // Adds a table with this description; its key space is found here. ResourceInUseException if the
-  // name is taken.
+  // Adds a table with this description; its key spaces are found here. ResourceInUseException if
+  // the name is taken.
   io::Task<StatusOr<TablePointer>> Create(TableDescription description);
 
-  // Replaces the description of table `name` by what `change` makes of it.
+  // Replaces the description of table `name` by what `change` makes of it. Indexes that are new in
+  // it get their key spaces, those that are gone lose them; indexes are known by their names.
   // ResourceNotFoundException, or the error of `change`.
   using Change = std::function<Status(TableDescription&)>;
   io::Task<StatusOr<TablePointer>> Update(std::string name, Change change);
@@ -59,25 +73,30 @@ class Catalogue {
   io::Task<StatusOr<TablePointer>> Delete(std::string name, Check check);
 
  private:
-  explicit Catalogue(engine::Db& db) : db_(db) {}
+  Catalogue(engine::Db& db, std::string arn_prefix) : db_(db), arn_prefix_(std::move(arn_prefix)) {}
+
+  // A key space that is no more, and who must be gone before its number is used again.
+  struct Dropped {
+    uint32_t key_space;
+    std::shared_ptr<const void> lease;
+  };
 
   io::Task<Status> Load();
   io::Task<Status> FinishDrop(uint32_t key_space);
-  // Under control_mutex_: a key space with nothing in it, cut out as a partition.
-  io::Task<StatusOr<uint32_t>> TakeKeySpace();
+  // Under control_mutex_: drops what a commit has noted to be dropped. What fails here is made up
+  // for at the next opening.
+  io::Task<void> FinishDrops(std::vector<Dropped> dropped);
+  // Under control_mutex_: key spaces with nothing in them, each cut out as a partition.
+  io::Task<StatusOr<std::vector<uint32_t>>> TakeKeySpaces(size_t count);
 
   engine::Db& db_;
+  const std::string arn_prefix_;
 
   // Held by whoever changes the catalogue, across the changes in the engine.
   io::Mutex control_mutex_;
   uint32_t next_key_space_ = 1;            // under control_mutex_
   std::vector<uint32_t> free_key_spaces_;  // under control_mutex_
-  // Under control_mutex_: free once nobody else holds the lease.
-  struct Deleted {
-    uint32_t key_space;
-    std::shared_ptr<const void> lease;
-  };
-  std::vector<Deleted> deleted_;
+  std::vector<Dropped> dropped_;           // under control_mutex_
 
   mutable absl::Mutex mutex_;
   std::map<std::string, TablePointer, std::less<>> tables_ ABSL_GUARDED_BY(mutex_);

@@ -9,7 +9,10 @@ Store::~Store() = default;
 
 io::Task<StatusOr<std::unique_ptr<Store>>> Store::Open(io::Io& io, engine::Db& db,
                                                        StoreOptions options) {
-  VARVE_ASSIGN_OR_CO_RETURN(std::unique_ptr<Catalogue> catalogue, co_await Catalogue::Open(db));
+  std::string arn_prefix =
+      fmt::format("arn:aws:dynamodb:{}:{}:table/", options.region, options.account_id);
+  VARVE_ASSIGN_OR_CO_RETURN(std::unique_ptr<Catalogue> catalogue,
+                            co_await Catalogue::Open(db, std::move(arn_prefix)));
   co_return std::unique_ptr<Store>(new Store(io, db, std::move(options), std::move(catalogue)));
 }
 

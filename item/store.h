@@ -119,8 +119,12 @@ class Store {
 
   // Fills the members of a description that are measured or made up of options.
   io::Task<Status> Complete(const Table& table, TableDescription* description);
+  // How many items or entries a key space has, and their size: exactly if they are few.
+  io::Task<Status> Measure(uint32_t key_space, uint64_t* item_count, uint64_t* size_bytes);
 
   std::string ArnOf(std::string_view table_name) const;
+  void AddArns(TableDescription* description) const;
+  std::string KmsKeyArn(const SseSpecification& sse) const;
 
   io::Io& io_;
   engine::Db& db_;

@@ -62,4 +62,9 @@ TableKey KeyOfDescription(const TableDescription& description);
 Index IndexOfDescription(const TableDescription& description, const IndexDescription& index,
                          uint32_t key_space);
 
+// Null if there is none of that name.
+const Index* FindIndex(const Table& table, std::string_view name);
+const IndexDescription* FindIndex(const TableDescription& description, std::string_view name);
+IndexDescription* FindIndex(TableDescription& description, std::string_view name);
+
 }  // namespace varve::item

@@ -2,99 +2,40 @@
 #include <algorithm>
 
 #include "item/store.h"
+#include "item/table_rules.h"
 
 namespace varve::item {
 namespace {
 
-constexpr int64_t kThroughputMax = 1'000'000'000'000;
 constexpr int64_t kListTablesLimit = 100;
 
 // How much of a table DescribeTable looks at to tell its size; a larger one is estimated from that.
 constexpr uint64_t kMeasuredItemsMax = 2000;
 constexpr uint64_t kMeasuredBytesMax = uint64_t{1} << 20;
 
-Status CheckThroughput(const ProvisionedThroughput& throughput) {
-  if (throughput.read_capacity_units > kThroughputMax) {
-    return ValidationError("Given value {} for ReadCapacityUnits is out of bounds",
-                           throughput.read_capacity_units);
-  }
-  if (throughput.write_capacity_units > kThroughputMax) {
-    return ValidationError("Given value {} for WriteCapacityUnits is out of bounds",
-                           throughput.write_capacity_units);
-  }
-  return absl::OkStatus();
-}
-
-template <typename Range, typename Name>
-std::string Joined(const Range& range, Name name) {
-  std::string joined;
-  for (const auto& element : range) {
-    if (!joined.empty()) joined += ", ";
-    joined += name(element);
-  }
-  return joined;
-}
-
-Status CheckCapacityMode(const CreateTableRequest& request) {
-  if (request.billing_mode == BillingMode::kPayPerRequest) {
-    if (!request.provisioned_throughput) return absl::OkStatus();
-    return ValidationError(
-        "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
-        "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
-  }
-  if (!request.provisioned_throughput) {
-    return ValidationError(
-        "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must "
-        "both be specified when BillingMode is PROVISIONED");
-  }
-  return CheckThroughput(*request.provisioned_throughput);
-}
-
-Status CheckKeySchema(const CreateTableRequest& request) {
-  const std::vector<KeySchemaElement>& keys = request.key_schema;
-  const std::vector<AttributeDefinition>& definitions = request.attribute_definitions;
-  if (keys.empty() || keys.size() > 2) {
-    return ValidationError("Invalid KeySchema: it must have 1 or 2 elements");
-  }
-  if (keys.size() > definitions.size()) {
-    return ValidationError("Invalid KeySchema: Some index key attribute have no definition");
-  }
-  const auto is_defined = [&](const KeySchemaElement& key) {
-    return std::any_of(definitions.begin(), definitions.end(), [&](const AttributeDefinition& d) {
-      return d.attribute_name == key.attribute_name;
-    });
-  };
-  if (!std::all_of(keys.begin(), keys.end(), is_defined)) {
-    const auto name = [](const auto& element) { return element.attribute_name; };
-    return ValidationError(
-        "One or more parameter values were invalid: Some index key attributes are not defined in "
-        "AttributeDefinitions. Keys: [{}], AttributeDefinitions: [{}]",
-        Joined(keys, name), Joined(definitions, name));
-  }
-  if (keys.size() == 2 && keys[0].attribute_name == keys[1].attribute_name) {
-    return ValidationError(
-        "Both the Hash Key and the Range Key element in the KeySchema have the same name");
-  }
-  if (keys[0].key_type != KeyType::kHash) {
-    return ValidationError("Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
-  }
-  if (keys.size() == 2 && keys[1].key_type != KeyType::kRange) {
-    return ValidationError(
-        "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type");
-  }
-  if (keys.size() != definitions.size()) {
-    return ValidationError(
-        "One or more parameter values were invalid: Number of attributes in KeySchema does not "
-        "exactly match number of attributes defined in AttributeDefinitions");
-  }
-  return absl::OkStatus();
-}
-
 std::string MakeUuid(io::Io& io) {
   const uint64_t high = io.RandomU64(), low = io.RandomU64();
   // Version 4, variant 1 (RFC 4122).
   return fmt::format("{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff,
                      high & 0xfff, 0x8000 | ((low >> 48) & 0x3fff), low & 0xffffffffffff);
+}
+
+std::vector<Tag> SortedTags(std::vector<Tag> tags) {
+  std::sort(tags.begin(), tags.end(), [](const Tag& a, const Tag& b) { return a.key < b.key; });
+  return tags;
+}
+
+IndexDescription DescriptionOfIndex(const SecondaryIndex& index, bool global) {
+  IndexDescription description;
+  description.index_name = index.index_name;
+  description.global = global;
+  description.key_schema = index.key_schema;
+  description.projection = index.projection;
+  description.provisioned_throughput =
+      index.provisioned_throughput.value_or(ProvisionedThroughput());
+  description.on_demand_throughput = index.on_demand_throughput;
+  description.warm_throughput = index.warm_throughput;
+  return description;
 }
 
 // Applies what UpdateTable asks for to the table's description.
@@ -149,11 +90,10 @@ Status ApplyUpdate(const UpdateTableRequest& request, uint64_t now_ms, TableDesc
 }  // namespace
 
 io::Task<StatusOr<CreateTableResponse>> Store::CreateTable(const CreateTableRequest& request) {
-  VARVE_CO_RETURN_IF_ERROR(CheckCapacityMode(request));
-  VARVE_CO_RETURN_IF_ERROR(CheckKeySchema(request));
+  VARVE_CO_RETURN_IF_ERROR(CheckCreateTable(request));
 
   TableDescription description;
-  description.table_name = request.table_name;
+  description.table_name = catalogue_->NameOf(request.table_name);
   description.table_id = MakeUuid(io_);
   description.attribute_definitions = request.attribute_definitions;
   description.key_schema = request.key_schema;
@@ -167,12 +107,31 @@ io::Task<StatusOr<CreateTableResponse>> Store::CreateTable(const CreateTableRequ
   }
   description.deletion_protection_enabled = request.deletion_protection_enabled;
   description.table_class = request.table_class;
+  description.on_demand_throughput = request.on_demand_throughput;
+  description.warm_throughput = request.warm_throughput;
+  if (request.sse_specification && request.sse_specification->enabled.value_or(false)) {
+    description.sse_enabled = true;
+    description.kms_master_key_arn = KmsKeyArn(*request.sse_specification);
+  }
+  if (request.tags) description.tags = SortedTags(*request.tags);
+  for (const auto& [indexes, global] : {std::pair(&request.local_secondary_indexes, false),
+                                        std::pair(&request.global_secondary_indexes, true)}) {
+    if (!*indexes) continue;
+    for (const SecondaryIndex& index : **indexes) {
+      description.indexes.push_back(DescriptionOfIndex(index, global));
+    }
+  }
 
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
                             co_await catalogue_->Create(std::move(description)));
+  // The table is there by now, but clients know tables to begin like this.
   CreateTableResponse response;
-  response.table_description = table->description;
-  response.table_description.table_arn = ArnOf(request.table_name);
+  TableDescription& answer = response.table_description;
+  answer = table->description;
+  AddArns(&answer);
+  answer.table_status = TableStatus::kCreating;
+  answer.last_update_to_pay_per_request_ms = 0;
+  for (IndexDescription& index : answer.indexes) index.status = IndexStatus::kCreating;
   co_return response;
 }
 
@@ -235,16 +194,41 @@ io::Task<StatusOr<DeleteTableResponse>> Store::DeleteTable(const DeleteTableRequ
                             co_await catalogue_->Delete(request.table_name, std::move(check)));
   DeleteTableResponse response;
   response.table_description = table->description;
-  response.table_description.table_arn = ArnOf(request.table_name);
+  AddArns(&response.table_description);
   response.table_description.table_status = TableStatus::kDeleting;
   co_return response;
 }
 
+void Store::AddArns(TableDescription* description) const {
+  description->table_arn = ArnOf(description->table_name);
+  for (IndexDescription& index : description->indexes) {
+    index.index_arn = fmt::format("{}/index/{}", description->table_arn, index.index_name);
+  }
+}
+
+std::string Store::KmsKeyArn(const SseSpecification& sse) const {
+  // The service's own key unless another one is named. Nothing is encrypted with either.
+  const std::string key = sse.kms_master_key_id.value_or("alias/aws/dynamodb");
+  if (key.starts_with("arn:")) return key;
+  return fmt::format("arn:aws:kms:{}:{}:{}{}", options_.region, options_.account_id,
+                     key.starts_with("alias/") ? "" : "key/", key);
+}
+
 io::Task<Status> Store::Complete(const Table& table, TableDescription* description) {
   *description = table.description;
-  description->table_arn = ArnOf(table.description.table_name);
+  AddArns(description);
+  VARVE_CO_RETURN_IF_ERROR(
+      co_await Measure(table.key_space, &description->item_count, &description->table_size_bytes));
+  for (size_t i = 0; i < table.indexes.size(); ++i) {
+    IndexDescription& index = description->indexes[i];
+    VARVE_CO_RETURN_IF_ERROR(
+        co_await Measure(table.indexes[i].key_space, &index.item_count, &index.index_size_bytes));
+  }
+  co_return absl::OkStatus();
+}
 
-  const KeyBounds bounds = KeySpaceBounds(table.key_space);
+io::Task<Status> Store::Measure(uint32_t key_space, uint64_t* item_count, uint64_t* size_bytes) {
+  const KeyBounds bounds = KeySpaceBounds(key_space);
   engine::IteratorOptions options;
   options.lower_bound = bounds.begin;
   options.upper_bound = bounds.end;
@@ -261,8 +245,8 @@ io::Task<Status> Store::Complete(const Table& table, TableDescription* descripti
     if (!iterator->StartNext()) co_await iterator->SettleAsync();
   }
   VARVE_CO_RETURN_IF_ERROR(iterator->status());
-  description->item_count = items;
-  description->table_size_bytes = item_bytes;
+  *item_count = items;
+  *size_bytes = item_bytes;
   if (!iterator->Valid()) co_return absl::OkStatus();
 
   // Items lie in the order of a hash, so the first ones are a fair sample of all. The engine counts
@@ -275,8 +259,8 @@ io::Task<Status> Store::Complete(const Table& table, TableDescription* descripti
     scale = static_cast<double>(whole - memtables) / static_cast<double>(sample - memtables);
   }
   scale = std::max(1.0, scale);
-  description->item_count = static_cast<uint64_t>(static_cast<double>(items) * scale);
-  description->table_size_bytes = static_cast<uint64_t>(static_cast<double>(item_bytes) * scale);
+  *item_count = static_cast<uint64_t>(static_cast<double>(items) * scale);
+  *size_bytes = static_cast<uint64_t>(static_cast<double>(item_bytes) * scale);
   co_return absl::OkStatus();
 }
 

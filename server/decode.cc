@@ -190,6 +190,95 @@ void Read(const dom::object& json, std::optional<item::ProvisionedThroughput>* t
   Read(throughput_json, "WriteCapacityUnits", &throughput.write_capacity_units);
 }
 
+void Read(const dom::object& json, std::optional<item::OnDemandThroughput>* to) {
+  const auto value = FindMember(json, "OnDemandThroughput");
+  if (!value) return;
+  item::OnDemandThroughput& throughput = to->emplace();
+  Read(ObjectOf(*value), "MaxReadRequestUnits", &throughput.max_read_request_units);
+  Read(ObjectOf(*value), "MaxWriteRequestUnits", &throughput.max_write_request_units);
+}
+
+void Read(const dom::object& json, std::optional<item::WarmThroughput>* to) {
+  const auto value = FindMember(json, "WarmThroughput");
+  if (!value) return;
+  item::WarmThroughput& throughput = to->emplace();
+  Read(ObjectOf(*value), "ReadUnitsPerSecond", &throughput.read_units_per_second);
+  Read(ObjectOf(*value), "WriteUnitsPerSecond", &throughput.write_units_per_second);
+}
+
+void Read(const dom::object& json, std::optional<item::SseSpecification>* to) {
+  const auto value = FindMember(json, "SSESpecification");
+  if (!value) return;
+  item::SseSpecification& sse = to->emplace();
+  Read(ObjectOf(*value), "Enabled", &sse.enabled);
+  Read(ObjectOf(*value), "SSEType", &sse.sse_type);
+  Read(ObjectOf(*value), "KMSMasterKeyId", &sse.kms_master_key_id);
+}
+
+void Read(const dom::object& json, std::optional<std::vector<item::Tag>>* to) {
+  const auto value = FindMember(json, "Tags");
+  if (!value) return;
+  std::vector<item::Tag>& tags = to->emplace();
+  for (const dom::element& element : ArrayOf(*value)) {
+    if (element.is_null()) continue;
+    item::Tag& tag = tags.emplace_back();
+    Read(ObjectOf(element), "Key", &tag.key);
+    Read(ObjectOf(element), "Value", &tag.value);
+  }
+}
+
+void Read(const dom::object& json, item::Projection* to) {
+  const auto value = FindMember(json, "Projection");
+  if (!value) return;
+  const dom::object projection_json = ObjectOf(*value);
+  if (const auto type = FindMember(projection_json, "ProjectionType")) {
+    const std::string_view text = TextOf(*type);
+    to->type = text == "KEYS_ONLY" ? item::ProjectionType::kKeysOnly
+               : text == "INCLUDE" ? item::ProjectionType::kInclude
+                                   : item::ProjectionType::kAll;
+  }
+  if (const auto names = FindMember(projection_json, "NonKeyAttributes")) {
+    for (const dom::element& name : ArrayOf(*names)) {
+      if (!name.is_null()) to->non_key_attributes.emplace_back(TextOf(name));
+    }
+  }
+}
+
+void Read(const dom::object& json, item::SecondaryIndex* to) {
+  Read(json, "IndexName", &to->index_name);
+  Read(json, &to->key_schema);
+  Read(json, &to->projection);
+  Read(json, &to->provisioned_throughput);
+  Read(json, &to->on_demand_throughput);
+  Read(json, &to->warm_throughput);
+}
+
+void Read(const dom::object& json, std::string_view name,
+          std::optional<std::vector<item::SecondaryIndex>>* to) {
+  const auto value = FindMember(json, name);
+  if (!value) return;
+  std::vector<item::SecondaryIndex>& indexes = to->emplace();
+  for (const dom::element& element : ArrayOf(*value)) {
+    if (!element.is_null()) Read(ObjectOf(element), &indexes.emplace_back());
+  }
+}
+
+void Read(const dom::object& json, item::GlobalSecondaryIndexUpdate* to) {
+  if (const auto create = FindMember(json, "Create")) {
+    Read(ObjectOf(*create), &to->create.emplace());
+  }
+  if (const auto update = FindMember(json, "Update")) {
+    auto& index = to->update.emplace();
+    Read(ObjectOf(*update), "IndexName", &index.index_name);
+    Read(ObjectOf(*update), &index.provisioned_throughput);
+    Read(ObjectOf(*update), &index.on_demand_throughput);
+    Read(ObjectOf(*update), &index.warm_throughput);
+  }
+  if (const auto remove = FindMember(json, "Delete")) {
+    Read(ObjectOf(*remove), "IndexName", &to->delete_index_name);
+  }
+}
+
 Status Read(const dom::object& json, item::KeysAndAttributes* to) {
   if (const auto keys = FindMember(json, "Keys")) {
     for (const dom::element& key_json : ArrayOf(*keys)) {
@@ -249,8 +338,14 @@ Status Decode(const dom::object& json, item::CreateTableRequest* request) {
   Read(json, &request->key_schema);
   Read(json, &request->billing_mode);
   Read(json, &request->provisioned_throughput);
+  Read(json, "LocalSecondaryIndexes", &request->local_secondary_indexes);
+  Read(json, "GlobalSecondaryIndexes", &request->global_secondary_indexes);
   Read(json, &request->table_class);
   Read(json, "DeletionProtectionEnabled", &request->deletion_protection_enabled);
+  Read(json, &request->on_demand_throughput);
+  Read(json, &request->warm_throughput);
+  Read(json, &request->sse_specification);
+  Read(json, &request->tags);
   return {};
 }
 
@@ -354,8 +449,17 @@ Status Decode(const dom::object& json, item::UpdateTableRequest* request) {
   Read(json, &request->attribute_definitions);
   Read(json, &request->billing_mode);
   Read(json, &request->provisioned_throughput);
+  if (const auto value = FindMember(json, "GlobalSecondaryIndexUpdates")) {
+    auto& updates = request->global_secondary_index_updates.emplace();
+    for (const dom::element& element : ArrayOf(*value)) {
+      if (!element.is_null()) Read(ObjectOf(element), &updates.emplace_back());
+    }
+  }
   Read(json, &request->table_class);
   Read(json, "DeletionProtectionEnabled", &request->deletion_protection_enabled);
+  Read(json, &request->on_demand_throughput);
+  Read(json, &request->warm_throughput);
+  Read(json, &request->sse_specification);
   return {};
 }
 

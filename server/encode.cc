@@ -1,5 +1,6 @@
 #include "server/encode.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "item/errors.h"
 #include "item/json.h"
+#include "item/table_rules.h"
 
 namespace varve::server {
 namespace {
@@ -125,6 +127,89 @@ void AppendCapacity(ObjectWriter& object, const std::vector<item::ConsumedCapaci
               [&](const item::ConsumedCapacity& capacity) { AppendCapacity(to, capacity); });
 }
 
+void AppendKeySchema(ObjectWriter& object, const std::vector<item::KeySchemaElement>& key_schema) {
+  std::string& keys = object.Member("KeySchema");
+  AppendArray(keys, key_schema, [&](const item::KeySchemaElement& each) {
+    ObjectWriter key(keys);
+    key.Text("AttributeName", each.attribute_name);
+    key.Text("KeyType", item::ToString(each.key_type));
+    key.End();
+  });
+}
+
+// What tables and global indexes have in common.
+template <typename Description>
+void AppendThroughput(ObjectWriter& object, const Description& description, bool on_demand) {
+  ObjectWriter throughput(object.Member("ProvisionedThroughput"));
+  if (description.last_increase_ms != 0) {
+    throughput.Time("LastIncreaseDateTime", description.last_increase_ms);
+  }
+  if (description.last_decrease_ms != 0) {
+    throughput.Time("LastDecreaseDateTime", description.last_decrease_ms);
+  }
+  const item::ProvisionedThroughput& units = description.provisioned_throughput;
+  throughput.Integer("NumberOfDecreasesToday", description.number_of_decreases_today);
+  throughput.Integer("ReadCapacityUnits", units.read_capacity_units);
+  throughput.Integer("WriteCapacityUnits", units.write_capacity_units);
+  throughput.End();
+
+  if (const auto& maximum = description.on_demand_throughput) {
+    ObjectWriter writer(object.Member("OnDemandThroughput"));
+    writer.Integer("MaxReadRequestUnits", maximum->max_read_request_units.value_or(-1));
+    writer.Integer("MaxWriteRequestUnits", maximum->max_write_request_units.value_or(-1));
+    writer.End();
+  }
+  const item::WarmThroughput asked = description.warm_throughput.value_or(item::WarmThroughput());
+  const auto warm = [on_demand](std::optional<int64_t> wanted, int64_t initial,
+                                int64_t provisioned) {
+    return std::max(wanted.value_or(0), on_demand ? initial : provisioned);
+  };
+  ObjectWriter writer(object.Member("WarmThroughput"));
+  writer.Integer("ReadUnitsPerSecond", warm(asked.read_units_per_second, item::kInitialReadUnits,
+                                            units.read_capacity_units));
+  writer.Integer("WriteUnitsPerSecond", warm(asked.write_units_per_second, item::kInitialWriteUnits,
+                                             units.write_capacity_units));
+  writer.Text("Status", "ACTIVE");
+  writer.End();
+}
+
+void AppendIndex(std::string& to, const item::IndexDescription& index, bool on_demand) {
+  ObjectWriter object(to);
+  object.Text("IndexName", index.index_name);
+  AppendKeySchema(object, index.key_schema);
+  ObjectWriter projection(object.Member("Projection"));
+  if (index.projection.type) {
+    projection.Text("ProjectionType", item::ToString(*index.projection.type));
+  }
+  if (!index.projection.non_key_attributes.empty()) {
+    std::string& names = projection.Member("NonKeyAttributes");
+    AppendArray(names, index.projection.non_key_attributes,
+                [&](const std::string& name) { item::AppendJsonString(name, names); });
+  }
+  projection.End();
+  if (index.global) {
+    object.Text("IndexStatus", item::ToString(index.status));
+    if (index.backfilling) object.Boolean("Backfilling", true);
+    AppendThroughput(object, index, on_demand);
+  }
+  object.Integer("IndexSizeBytes", static_cast<int64_t>(index.index_size_bytes));
+  object.Integer("ItemCount", static_cast<int64_t>(index.item_count));
+  object.Text("IndexArn", index.index_arn);
+  object.End();
+}
+
+void AppendIndexes(ObjectWriter& object, const item::TableDescription& table, bool global) {
+  std::vector<const item::IndexDescription*> indexes;
+  for (const item::IndexDescription& index : table.indexes) {
+    if (index.global == global) indexes.push_back(&index);
+  }
+  if (indexes.empty()) return;
+  const bool on_demand = table.billing_mode == item::BillingMode::kPayPerRequest;
+  std::string& to = object.Member(global ? "GlobalSecondaryIndexes" : "LocalSecondaryIndexes");
+  AppendArray(to, indexes,
+              [&](const item::IndexDescription* index) { AppendIndex(to, *index, on_demand); });
+}
+
 void AppendTable(std::string& to, const item::TableDescription& table) {
   ObjectWriter object(to);
   std::string& definitions = object.Member("AttributeDefinitions");
@@ -135,24 +220,10 @@ void AppendTable(std::string& to, const item::TableDescription& table) {
     definition.End();
   });
   object.Text("TableName", table.table_name);
-  std::string& keys = object.Member("KeySchema");
-  AppendArray(keys, table.key_schema, [&](const item::KeySchemaElement& each) {
-    ObjectWriter key(keys);
-    key.Text("AttributeName", each.attribute_name);
-    key.Text("KeyType", item::ToString(each.key_type));
-    key.End();
-  });
+  AppendKeySchema(object, table.key_schema);
   object.Text("TableStatus", item::ToString(table.table_status));
   object.Time("CreationDateTime", table.creation_time_ms);
-
-  ObjectWriter throughput(object.Member("ProvisionedThroughput"));
-  if (table.last_increase_ms != 0) throughput.Time("LastIncreaseDateTime", table.last_increase_ms);
-  if (table.last_decrease_ms != 0) throughput.Time("LastDecreaseDateTime", table.last_decrease_ms);
-  throughput.Integer("NumberOfDecreasesToday", table.number_of_decreases_today);
-  throughput.Integer("ReadCapacityUnits", table.provisioned_throughput.read_capacity_units);
-  throughput.Integer("WriteCapacityUnits", table.provisioned_throughput.write_capacity_units);
-  throughput.End();
-
+  AppendThroughput(object, table, table.billing_mode == item::BillingMode::kPayPerRequest);
   object.Integer("TableSizeBytes", static_cast<int64_t>(table.table_size_bytes));
   object.Integer("ItemCount", static_cast<int64_t>(table.item_count));
   object.Text("TableArn", table.table_arn);
@@ -164,6 +235,15 @@ void AppendTable(std::string& to, const item::TableDescription& table) {
       billing.Time("LastUpdateToPayPerRequestDateTime", table.last_update_to_pay_per_request_ms);
     }
     billing.End();
+  }
+  AppendIndexes(object, table, /*global=*/false);
+  AppendIndexes(object, table, /*global=*/true);
+  if (table.sse_enabled) {
+    ObjectWriter sse(object.Member("SSEDescription"));
+    sse.Text("Status", "ENABLED");
+    sse.Text("SSEType", "KMS");
+    sse.Text("KMSMasterKeyArn", table.kms_master_key_arn);
+    sse.End();
   }
   if (table.table_class) {
     ObjectWriter table_class(object.Member("TableClassSummary"));

@@ -12,8 +12,13 @@ constexpr Schema kRequiredString{.not_null = true};
 
 // ---- Names
 constexpr Schema kTableName{
+    .not_null = true, .name_pattern = true, .or_arn = true, .length_min = 1, .length_max = 255};
+constexpr Schema kControlTableName{
+    .required = true, .name_pattern = true, .or_arn = true, .length_min = 1, .length_max = 255};
+constexpr Schema kNewTableName{
+    .required = true, .name_pattern = true, .or_arn = true, .length_min = 3, .length_max = 255};
+constexpr Schema kIndexName{
     .not_null = true, .name_pattern = true, .length_min = 3, .length_max = 255};
-constexpr Schema kControlTableName{.required = true, .table_name = true, .name_pattern = true};
 constexpr Schema kOptionalName{.name_pattern = true, .length_min = 3, .length_max = 255};
 
 // ---- Enumerations
@@ -31,7 +36,11 @@ constexpr std::string_view kSelectValues[] = {"SPECIFIC_ATTRIBUTES", "COUNT", "A
 constexpr Schema kSelect{.values = kSelectValues};
 constexpr std::string_view kBillingModeValues[] = {"PROVISIONED", "PAY_PER_REQUEST"};
 constexpr std::string_view kTableClassValues[] = {"STANDARD", "STANDARD_INFREQUENT_ACCESS"};
-constexpr Schema kTableClass{.values = kTableClassValues};
+constexpr Schema kTableClass{
+    .values = kTableClassValues,
+    .other_value_message =
+        "Invalid table-class parameter provided. Please try again with a valid "
+        "table-class value: [STANDARD, STANDARD_INFREQUENT_ACCESS]."};
 constexpr Schema kBillingMode{.values = kBillingModeValues};
 
 // ---- Numbers
@@ -94,36 +103,139 @@ constexpr Schema kThroughput{.type = JsonType::kStructure,
                              .java_class = "ProvisionedThroughput",
                              .members = kThroughputMembers};
 
+// ---- Indexes
+// Up to four HASH and four RANGE keys; the operation counts them.
+constexpr Schema kIndexKeySchema{
+    .type = JsonType::kList, .element = &kKeySchemaElement, .not_null = true, .length_min = 1};
+constexpr std::string_view kProjectionTypeValues[] = {"ALL", "INCLUDE", "KEYS_ONLY"};
+constexpr Schema kProjectionType{.values = kProjectionTypeValues};
+constexpr Schema kAttributeNameInProjection{.length_min = 1, .length_max = 255};
+constexpr Schema kNonKeyAttributes{.type = JsonType::kList,
+                                   .element = &kAttributeNameInProjection,
+                                   .length_min = 1,
+                                   .length_max = 20};
+constexpr Member kProjectionMembers[] = {
+    {"ProjectionType", &kProjectionType},
+    {"NonKeyAttributes", &kNonKeyAttributes},
+};
+constexpr Schema kProjection{.type = JsonType::kStructure,
+                             .java_class = "Projection",
+                             .members = kProjectionMembers,
+                             .not_null = true};
+constexpr Schema kLong{.type = JsonType::kLong};
+constexpr Member kOnDemandThroughputMembers[] = {
+    {"MaxReadRequestUnits", &kLong},
+    {"MaxWriteRequestUnits", &kLong},
+};
+constexpr Schema kOnDemandThroughput{.type = JsonType::kStructure,
+                                     .java_class = "OnDemandThroughput",
+                                     .members = kOnDemandThroughputMembers};
+constexpr Schema kWarmUnits{.type = JsonType::kLong, .value_min = 1};
+constexpr Member kWarmThroughputMembers[] = {
+    {"ReadUnitsPerSecond", &kWarmUnits},
+    {"WriteUnitsPerSecond", &kWarmUnits},
+};
+constexpr Schema kWarmThroughput{.type = JsonType::kStructure,
+                                 .java_class = "WarmThroughput",
+                                 .members = kWarmThroughputMembers};
+
+constexpr Member kLocalIndexMembers[] = {
+    {"IndexName", &kIndexName},
+    {"KeySchema", &kIndexKeySchema},
+    {"Projection", &kProjection},
+};
+constexpr Schema kLocalIndex{.type = JsonType::kStructure,
+                             .java_class = "LocalSecondaryIndex",
+                             .members = kLocalIndexMembers};
+constexpr Schema kLocalIndexes{.type = JsonType::kList, .element = &kLocalIndex};
+constexpr Member kGlobalIndexMembers[] = {
+    {"IndexName", &kIndexName},
+    {"KeySchema", &kIndexKeySchema},
+    {"Projection", &kProjection},
+    {"ProvisionedThroughput", &kThroughput},
+    {"OnDemandThroughput", &kOnDemandThroughput},
+    {"WarmThroughput", &kWarmThroughput},
+};
+constexpr Schema kGlobalIndex{.type = JsonType::kStructure,
+                              .java_class = "GlobalSecondaryIndex",
+                              .members = kGlobalIndexMembers};
+constexpr Schema kGlobalIndexes{.type = JsonType::kList, .element = &kGlobalIndex};
+
+constexpr Member kUpdateIndexMembers[] = {
+    {"IndexName", &kIndexName},
+    {"ProvisionedThroughput", &kThroughput},
+    {"OnDemandThroughput", &kOnDemandThroughput},
+    {"WarmThroughput", &kWarmThroughput},
+};
+constexpr Schema kUpdateIndex{.type = JsonType::kStructure,
+                              .java_class = "UpdateGlobalSecondaryIndexAction",
+                              .members = kUpdateIndexMembers};
+constexpr Schema kCreateIndex{.type = JsonType::kStructure,
+                              .java_class = "CreateGlobalSecondaryIndexAction",
+                              .members = kGlobalIndexMembers};
+constexpr Member kDeleteIndexMembers[] = {{"IndexName", &kIndexName}};
+constexpr Schema kDeleteIndex{.type = JsonType::kStructure,
+                              .java_class = "DeleteGlobalSecondaryIndexAction",
+                              .members = kDeleteIndexMembers};
+constexpr Member kIndexUpdateMembers[] = {
+    {"Update", &kUpdateIndex},
+    {"Create", &kCreateIndex},
+    {"Delete", &kDeleteIndex},
+};
+constexpr Schema kIndexUpdate{.type = JsonType::kStructure,
+                              .java_class = "GlobalSecondaryIndexUpdate",
+                              .members = kIndexUpdateMembers};
+constexpr Schema kIndexUpdates{.type = JsonType::kList, .element = &kIndexUpdate};
+
+// ---- Settings of tables
+constexpr std::string_view kSseTypeValues[] = {"AES256", "KMS"};
+constexpr Schema kSseType{.values = kSseTypeValues};
+constexpr Member kSseMembers[] = {
+    {"Enabled", &kBoolean},
+    {"SSEType", &kSseType},
+    {"KMSMasterKeyId", &kString},
+};
+constexpr Schema kSse{
+    .type = JsonType::kStructure, .java_class = "SSESpecification", .members = kSseMembers};
+constexpr Member kTagMembers[] = {
+    {"Key", &kString},
+    {"Value", &kString},
+};
+constexpr Schema kTag{.type = JsonType::kStructure, .java_class = "Tag", .members = kTagMembers};
+constexpr Schema kTags{.type = JsonType::kList, .element = &kTag};
+
 constexpr Member kCreateTableMembers[] = {
     {"AttributeDefinitions", &kAttributeDefinitions},
-    {"TableName", &kControlTableName},
+    {"TableName", &kNewTableName},
     {"BillingMode", &kBillingMode},
     {"ProvisionedThroughput", &kThroughput},
     {"KeySchema", &kKeySchema},
-    {"LocalSecondaryIndexes", &kUnsupported},
-    {"GlobalSecondaryIndexes", &kUnsupported},
+    {"LocalSecondaryIndexes", &kLocalIndexes},
+    {"GlobalSecondaryIndexes", &kGlobalIndexes},
     {"StreamSpecification", &kUnsupported},
-    {"SSESpecification", &kUnsupported},
-    {"Tags", &kUnsupported},
+    {"SSESpecification", &kSse},
+    {"Tags", &kTags},
     {"TableClass", &kTableClass},
     {"DeletionProtectionEnabled", &kBoolean},
-    {"OnDemandThroughput", &kUnsupported},
+    {"OnDemandThroughput", &kOnDemandThroughput},
     {"ResourcePolicy", &kUnsupported},
-    {"WarmThroughput", &kUnchecked},
+    {"WarmThroughput", &kWarmThroughput},
 };
 constexpr Member kUpdateTableMembers[] = {
     {"TableName", &kControlTableName},
     {"ProvisionedThroughput", &kThroughput},
     {"BillingMode", &kBillingMode},
     {"AttributeDefinitions", &kOptionalAttributeDefinitions},
-    {"GlobalSecondaryIndexUpdates", &kUnsupported},
+    {"GlobalSecondaryIndexUpdates", &kIndexUpdates},
     {"StreamSpecification", &kUnsupported},
-    {"SSESpecification", &kUnsupported},
+    {"SSESpecification", &kSse},
     {"ReplicaUpdates", &kUnsupported},
     {"TableClass", &kTableClass},
     {"DeletionProtectionEnabled", &kBoolean},
-    {"OnDemandThroughput", &kUnsupported},
-    {"WarmThroughput", &kUnchecked},
+    {"MultiRegionConsistency", &kUnsupported},
+    {"GlobalTableWitnessUpdates", &kUnsupported},
+    {"OnDemandThroughput", &kOnDemandThroughput},
+    {"WarmThroughput", &kWarmThroughput},
 };
 constexpr Member kTableNameMembers[] = {
     {"TableName", &kControlTableName},

@@ -17,6 +17,7 @@ namespace dom = simdjson::dom;
 
 constexpr size_t kConstraintErrorsMax = 10;
 constexpr size_t kValueTextBytesMax = 1024;
+constexpr size_t kArnLengthMax = 1024;
 constexpr std::string_view kNamePattern = "[a-zA-Z0-9_.-]+";
 constexpr std::string_view kModelPackage = "com.amazonaws.dynamodb.v20120810.";
 
@@ -296,6 +297,36 @@ void AppendValueText(const dom::element& value, std::string* text) {
   }
 }
 
+// The same with structures as the service prints them: KeySchemaElement(attributeName=id, ...),
+// without the members that are not given.
+void AppendValueText(const dom::element& value, const Schema& schema, std::string* text) {
+  if (schema.type == JsonType::kList && value.is_array()) {
+    text->push_back('[');
+    bool first = true;
+    for (const dom::element& element : ArrayOf(value)) {
+      if (text->size() > kValueTextBytesMax) break;
+      if (!first) text->append(", ");
+      first = false;
+      AppendValueText(element, *schema.element, text);
+    }
+    text->push_back(']');
+  } else if (schema.type == JsonType::kStructure && value.is_object()) {
+    text->append(schema.java_class).push_back('(');
+    bool first = true;
+    for (const Member& member : schema.members) {
+      const auto found = FindMember(ObjectOf(value), member.name);
+      if (!found || text->size() > kValueTextBytesMax) continue;
+      if (!first) text->append(", ");
+      first = false;
+      text->append(LowerFirst(member.name)).push_back('=');
+      AppendValueText(*found, *member.schema, text);
+    }
+    text->push_back(')');
+  } else {
+    AppendValueText(value, text);
+  }
+}
+
 bool IsName(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -321,6 +352,10 @@ size_t LengthOf(const dom::element& value) {
   return 0;
 }
 
+bool IsOneOf(std::string_view text, std::span<const std::string_view> values) {
+  return std::find(values.begin(), values.end(), text) != values.end();
+}
+
 class ConstraintChecker {
  public:
   void CheckMembers(const dom::object& object, const Schema& schema, const std::string& parent) {
@@ -341,13 +376,13 @@ class ConstraintChecker {
     return parent.empty() ? lower : fmt::format("{}.{}", parent, lower);
   }
 
-  void Add(const std::optional<dom::element>& value, const std::string& parent,
-           std::string_view name, std::string_view constraint) {
+  void Add(const std::optional<dom::element>& value, const Schema& schema,
+           const std::string& parent, std::string_view name, std::string_view constraint) {
     if (errors_.size() >= kConstraintErrorsMax) return;
     std::string text = "null";
     if (value) {
       text = "'";
-      AppendValueText(*value, &text);
+      AppendValueText(*value, schema, &text);
       text += "'";
     }
     errors_.push_back(fmt::format("Value {} at '{}' failed to satisfy constraint: {}", text,
@@ -358,16 +393,25 @@ class ConstraintChecker {
              const std::string& parent, std::string_view name) {
     if (errors_.size() >= kConstraintErrorsMax) return;
     if (!value) {
-      if (schema.not_null) Add(value, parent, name, "Member must not be null");
+      if (schema.not_null) Add(value, schema, parent, name, "Member must not be null");
       return;
     }
-    if (schema.name_pattern && !IsName(TextOf(*value))) {
-      Add(value, parent, name,
+    if (schema.or_arn && TextOf(*value).starts_with("arn:")) {
+      if (LengthOf(*value) > kArnLengthMax) {
+        Add(value, schema, parent, name,
+            fmt::format("Member must have length less than or equal to {}", kArnLengthMax));
+      }
+      return;
+    }
+    // An empty name is only too short, in the service's eyes, where ARNs are allowed.
+    const bool only_short = schema.or_arn && TextOf(*value).empty();
+    if (schema.name_pattern && !only_short && !IsName(TextOf(*value))) {
+      Add(value, schema, parent, name,
           fmt::format("Member must satisfy regular expression pattern: {}", kNamePattern));
     }
-    if (!schema.values.empty() && std::find(schema.values.begin(), schema.values.end(),
-                                            TextOf(*value)) == schema.values.end()) {
-      Add(value, parent, name,
+    if (!schema.values.empty() && schema.other_value_message.empty() &&
+        !IsOneOf(TextOf(*value), schema.values)) {
+      Add(value, schema, parent, name,
           fmt::format("Member must satisfy enum value set: [{}]", fmt::join(schema.values, ", ")));
     }
     CheckRange(*value, schema, parent, name);
@@ -381,11 +425,11 @@ class ConstraintChecker {
     if (schema.type != JsonType::kInteger && schema.type != JsonType::kLong) return;
     const int64_t integer = IntegerOf(value);
     if (integer < schema.value_min) {
-      Add(value, parent, name,
+      Add(value, schema, parent, name,
           fmt::format("Member must have value greater than or equal to {}", schema.value_min));
     }
     if (integer > schema.value_max) {
-      Add(value, parent, name,
+      Add(value, schema, parent, name,
           fmt::format("Member must have value less than or equal to {}", schema.value_max));
     }
   }
@@ -395,11 +439,11 @@ class ConstraintChecker {
     if (schema.length_min == 0 && schema.length_max == Schema::kUnbounded) return;
     const size_t length = LengthOf(value);
     if (length < schema.length_min) {
-      Add(value, parent, name,
+      Add(value, schema, parent, name,
           fmt::format("Member must have length greater than or equal to {}", schema.length_min));
     }
     if (length > schema.length_max) {
-      Add(value, parent, name,
+      Add(value, schema, parent, name,
           fmt::format("Member must have length less than or equal to {}", schema.length_max));
     }
   }
@@ -409,9 +453,9 @@ class ConstraintChecker {
     if (!schema.keys_are_table_names && schema.value_length_max == Schema::kUnbounded) return;
     for (const dom::key_value_pair& entry : ObjectOf(value)) {
       const size_t key_length = JavaLength(entry.key);
-      if (schema.keys_are_table_names &&
+      if (schema.keys_are_table_names && !entry.key.starts_with("arn:") &&
           (key_length < 3 || key_length > 255 || !IsName(entry.key))) {
-        Add(value, parent, name,
+        Add(value, schema, parent, name,
             fmt::format("Map keys must satisfy constraint: [Member must have length less than or "
                         "equal to 255, Member must have length greater than or equal to 3, Member "
                         "must satisfy regular expression pattern: {}]",
@@ -422,7 +466,7 @@ class ConstraintChecker {
     for (const dom::key_value_pair& entry : ObjectOf(value)) {
       const size_t length = LengthOf(entry.value);
       if (length < 1 || length > schema.value_length_max) {
-        Add(value, parent, name,
+        Add(value, schema, parent, name,
             fmt::format("Map value must satisfy constraint: [Member must have length less than or "
                         "equal to {}, Member must have length greater than or equal to 1]",
                         schema.value_length_max));
@@ -470,17 +514,17 @@ Status CheckRequest(const dom::element& request, const Schema& schema) {
       return item::ValidationError(
           "The parameter '{}' is required but was not present in the request", member.name);
     }
-    if (member.schema->table_name && value) {
-      const size_t length = LengthOf(*value);
-      if (length < 3 || length > 255) {
-        return item::ValidationError(
-            "{} must be at least 3 characters long and at most 255 characters long", member.name);
-      }
-    }
   }
   ConstraintChecker constraints;
   constraints.CheckMembers(object, schema, "");
   VARVE_RETURN_IF_ERROR(constraints.status());
+  for (const Member& member : schema.members) {
+    if (member.schema->other_value_message.empty()) continue;
+    const auto value = FindMember(object, member.name);
+    if (value && !IsOneOf(TextOf(*value), member.schema->values)) {
+      return item::ValidationError("{}", member.schema->other_value_message);
+    }
+  }
   for (const Member& member : schema.members) {
     if (member.schema->unsupported && FindMember(object, member.name)) {
       return item::ValidationError("The parameter '{}' is not supported", member.name);

@@ -53,12 +53,14 @@ struct Schema {
 
   // Absent, the request is refused before any other constraint is looked at.
   bool required = false;
-  // 3 to 255 characters, refused likewise.
-  bool table_name = false;
 
   bool not_null = false;
   bool name_pattern = false;  // [a-zA-Z0-9_.-]+
+  // An ARN (arn:...) of up to 1,024 characters will do as well as a name.
+  bool or_arn = false;
   std::span<const std::string_view> values = {};
+  // What to say of a value that is not one of them, instead of a constraint.
+  std::string_view other_value_message = {};
   int64_t value_min = std::numeric_limits<int64_t>::min();
   int64_t value_max = std::numeric_limits<int64_t>::max();
   size_t length_min = 0;

@@ -123,13 +123,11 @@ TEST(RequestConstraints, AreCollectedInTheServicesWords) {
        "Value null at 'tableName' failed to satisfy constraint: Member must not be null; "
        "Value null at 'key' failed to satisfy constraint: Member must not be null"},
       {kGetItemSchema, R"({"TableName":"a;","Key":{},"ReturnConsumedCapacity":"hi"})",
-       "ValidationException: 3 validation errors detected: "
+       "ValidationException: 2 validation errors detected: "
        "Value 'hi' at 'returnConsumedCapacity' failed to satisfy constraint: "
        "Member must satisfy enum value set: [INDEXES, TOTAL, NONE]; "
        "Value 'a;' at 'tableName' failed to satisfy constraint: "
-       "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; "
-       "Value 'a;' at 'tableName' failed to satisfy constraint: "
-       "Member must have length greater than or equal to 3"},
+       "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"},
       {kListTablesSchema, R"({"Limit":0})",
        "ValidationException: 1 validation error detected: "
        "Value '0' at 'limit' failed to satisfy constraint: "
@@ -142,9 +140,12 @@ TEST(RequestConstraints, AreCollectedInTheServicesWords) {
        "ValidationException: The parameter 'TableName' is required but was not present in the "
        "request"},
       {kCreateTableSchema, R"({"TableName":"ab"})",
-       "ValidationException: TableName must be at least 3 characters long and at most 255 "
-       "characters "
-       "long"},
+       "ValidationException: 3 validation errors detected: "
+       "Value null at 'attributeDefinitions' failed to satisfy constraint: Member must not be "
+       "null; "
+       "Value 'ab' at 'tableName' failed to satisfy constraint: "
+       "Member must have length greater than or equal to 3; "
+       "Value null at 'keySchema' failed to satisfy constraint: Member must not be null"},
       {kCreateTableSchema, R"({"TableName":"abc;"})",
        "ValidationException: 3 validation errors detected: "
        "Value null at 'attributeDefinitions' failed to satisfy constraint: Member must not be "
