@@ -36,6 +36,21 @@ inline std::optional<ConsumedCapacity> Capacity(ReturnConsumedCapacity asked,
   return capacity;
 }
 
+// Of a page that took `units`; from an index (null: from the table), with items fetched from the
+// table for another `table_units`.
+inline std::optional<ConsumedCapacity> Capacity(ReturnConsumedCapacity asked, const Table& table,
+                                                const Index* index, double units,
+                                                double table_units) {
+  if (index == nullptr) return Capacity(asked, table.description.table_name, units);
+  std::optional<ConsumedCapacity> capacity =
+      Capacity(asked, table.description.table_name, units + table_units);
+  if (asked != ReturnConsumedCapacity::kIndexes) return capacity;
+  capacity->table_capacity_units = table_units;
+  auto& of_indexes = index->global ? capacity->global_index_units : capacity->local_index_units;
+  of_indexes.emplace_back(index->name, units);
+  return capacity;
+}
+
 // Of writes to one table.
 inline std::optional<ConsumedCapacity> Capacity(ReturnConsumedCapacity asked, const Table& table,
                                                 const ChangeCost& cost) {

@@ -16,12 +16,8 @@ void AppendPartitionAttribute(ValueView value, std::string& to) {
   to.append(Payload(value));
 }
 
-void AppendOrdered(ValueView value, std::string& to) {
-  const std::string_view bytes = Payload(value);
-  if (value.Is(ValueType::kNumber)) {
-    to.append(bytes);
-    return;
-  }
+// Of a string or binary; what follows is greater the greater its bytes are.
+void AppendEscaped(std::string_view bytes, std::string& to) {
   for (const char byte : bytes) {
     if (byte == '\0' || byte == '\1') {
       to.push_back('\1');
@@ -30,7 +26,30 @@ void AppendOrdered(ValueView value, std::string& to) {
       to.push_back(byte);
     }
   }
+}
+
+void AppendOrdered(ValueView value, std::string& to) {
+  if (value.Is(ValueType::kNumber)) {
+    to.append(Payload(value));
+    return;
+  }
+  AppendEscaped(Payload(value), to);
   to.push_back('\0');
+}
+
+// Where an entry's key begins; its partition attributes follow.
+void BeginKey(const Index& index, std::string& to) {
+  to.push_back(kItemKeySpace);
+  AppendFixed(to, __builtin_bswap32(index.key_space));
+  to.append(4, '\0');
+}
+
+// Puts the hash of the partition attributes, which end the key so far, into the key that began at
+// `begin`.
+void SetHash(size_t begin, std::string& to) {
+  const size_t hash_at = begin + 5;
+  const uint64_t hash = Hash(std::string_view(to).substr(hash_at + 4));
+  for (size_t i = 0; i < 4; ++i) to[hash_at + i] = static_cast<char>(hash >> (56 - 8 * i));
 }
 
 // The attribute's value, if it can be one of a key.
@@ -71,18 +90,23 @@ Status CheckParts(const Index& index, const std::vector<TableKey::Part>& parts, 
 
 }  // namespace
 
+expression::KeySchema SchemaOf(const IndexKey& key) {
+  expression::KeySchema schema;
+  for (const TableKey::Part& part : key.partition)
+    schema.partition.push_back({part.name, part.type});
+  for (const TableKey::Part& part : key.sort) schema.sort.push_back({part.name, part.type});
+  return schema;
+}
+
 bool AppendEntryKey(const Index& index, const ItemView& item, std::string& to) {
-  to.push_back(kItemKeySpace);
-  AppendFixed(to, __builtin_bswap32(index.key_space));
-  const size_t hash_at = to.size();
-  to.append(4, '\0');
+  const size_t begin = to.size();
+  BeginKey(index, to);
   for (const TableKey::Part& part : index.key.partition) {
     const std::optional<ValueView> value = KeyValue(part, item);
     if (!value) return false;
     AppendPartitionAttribute(*value, to);
   }
-  const uint64_t hash = Hash(std::string_view(to).substr(hash_at + 4));
-  for (size_t i = 0; i < 4; ++i) to[hash_at + i] = static_cast<char>(hash >> (56 - 8 * i));
+  SetHash(begin, to);
   for (const TableKey::Part& part : index.key.sort) {
     const std::optional<ValueView> value = KeyValue(part, item);
     if (!value) return false;
@@ -104,6 +128,62 @@ Item ProjectedItem(const Index& index, const ItemView& item) {
     while (name != index.projected.end() && *name < attribute.name) ++name;
     if (name == index.projected.end()) break;
     if (*name == attribute.name) builder.Name(attribute.name).Copy(attribute.value);
+  }
+  builder.EndMap();
+  return Item(builder.Finish());
+}
+
+KeyBounds BoundsOf(const Index& index, const expression::KeyRange& range) {
+  using Sort = expression::KeyRange::Sort;
+  std::string prefix;
+  BeginKey(index, prefix);
+  for (const ValueView value : range.partition) AppendPartitionAttribute(value, prefix);
+  SetHash(0, prefix);
+  for (const ValueView value : range.sort_equal) AppendOrdered(value, prefix);
+  KeyBounds bounds{prefix, PrefixEnd(prefix)};
+  if (range.sort == Sort::kAny) return bounds;
+
+  // Entries with the value itself begin with `low`, since the attribute delimits itself.
+  std::string low = prefix;
+  if (range.sort == Sort::kBeginsWith) {
+    AppendEscaped(Payload(range.low), low);
+    return {low, PrefixEnd(low)};
+  }
+  AppendOrdered(range.low, low);
+  switch (range.sort) {
+    case Sort::kAny:
+    case Sort::kBeginsWith:
+      break;
+    case Sort::kEqual:
+      return {low, PrefixEnd(low)};
+    case Sort::kLess:
+      bounds.end = low;
+      break;
+    case Sort::kLessOrEqual:
+      bounds.end = PrefixEnd(low);
+      break;
+    case Sort::kGreater:
+      bounds.begin = PrefixEnd(low);
+      break;
+    case Sort::kGreaterOrEqual:
+      bounds.begin = low;
+      break;
+    case Sort::kBetween: {
+      std::string high = prefix;
+      AppendOrdered(range.high, high);
+      return {low, PrefixEnd(high)};
+    }
+  }
+  return bounds;
+}
+
+Item CursorOf(const Index& index, const ItemView& item) {
+  ValueBuilder builder;
+  builder.BeginMap();
+  for (const auto* parts : {&index.key.partition, &index.key.sort, &index.table_key}) {
+    for (const TableKey::Part& part : *parts) {
+      if (const auto value = item.Find(part.name)) builder.Name(part.name).Copy(*value);
+    }
   }
   builder.EndMap();
   return Item(builder.Finish());

@@ -28,11 +28,21 @@
 
 namespace varve::item {
 
+// The index's key, referring to the names there.
+expression::KeySchema SchemaOf(const IndexKey& key);
+
 // Appends the key of `item`'s entry. False, and nothing of use appended, if it has none.
 [[nodiscard]] bool AppendEntryKey(const Index& index, const ItemView& item, std::string& to);
 
 // The attributes of `item` that the index has, as an item.
 Item ProjectedItem(const Index& index, const ItemView& item);
+
+// What a KeyConditionExpression selects of the index.
+KeyBounds BoundsOf(const Index& index, const expression::KeyRange& range);
+
+// The attributes of `item`, an entry's value, that say where a page ends: the keys of index and
+// table.
+Item CursorOf(const Index& index, const ItemView& item);
 
 // In the service's words, what keeps an item from being written because of an index's key: an
 // attribute of the wrong type, empty or too long. That one is missing is no mistake.

@@ -36,12 +36,6 @@ Status CheckKeyValue(const TableKey::Part& part, bool is_partition, ValueView va
   return absl::OkStatus();
 }
 
-Status CheckKeyPart(const TableKey::Part& part, bool is_partition, const ItemView& key) {
-  const std::optional<ValueView> value = key.Find(part.name);
-  if (!value || !value->Is(part.type)) return SchemaMismatch();
-  return CheckKeyValue(part, is_partition, *value);
-}
-
 Status CheckItemKeyPart(const TableKey::Part& part, bool is_partition, const ItemView& item) {
   const std::optional<ValueView> value = item.Find(part.name);
   if (!value) {
@@ -78,9 +72,15 @@ void AppendPartitionKey(std::string& to, ValueView value) {
 
 expression::KeySchema TableKey::schema() const {
   expression::KeySchema schema;
-  schema.partition = {partition.name, partition.type};
-  if (sort) schema.sort = {sort->name, sort->type};
+  schema.partition.push_back({partition.name, partition.type});
+  if (sort) schema.sort.push_back({sort->name, sort->type});
   return schema;
+}
+
+Status CheckKeyPart(const TableKey::Part& part, bool is_partition, const ItemView& key) {
+  const std::optional<ValueView> value = key.Find(part.name);
+  if (!value || !value->Is(part.type)) return SchemaMismatch();
+  return CheckKeyValue(part, is_partition, *value);
 }
 
 Status CheckKey(const TableKey& table_key, const ItemView& key) {
@@ -142,7 +142,7 @@ std::string EngineKey(uint32_t key_space, const TableKey& table_key, const ItemV
 KeyBounds BoundsOf(uint32_t key_space, const expression::KeyRange& range) {
   using Sort = expression::KeyRange::Sort;
   std::string prefix = KeySpacePrefix(key_space);
-  AppendPartitionKey(prefix, range.partition);
+  AppendPartitionKey(prefix, range.partition.front());
   KeyBounds bounds{prefix, PrefixEnd(prefix)};
   if (range.sort == Sort::kAny) return bounds;
 

@@ -1,7 +1,7 @@
 // Where an item lies in the engine's ordered key space, and what a key must be like.
 //
-// Every table (and later every index) owns the keys that begin with its key space's four bytes of
-// number, behind the byte 0x10. Within it, an item's key is
+// Every table and every index owns the keys that begin with its key space's four bytes of number,
+// behind the byte 0x10. Within a table's (of an index see item/index_entry.h), an item's key is
 //
 //   0x10 | key space (4, big-endian) | hash of the partition key (4, big-endian) | partition key |
 //   sort key
@@ -46,6 +46,9 @@ struct TableKey {
 // Whether `key` has exactly the key's attributes, of their types, neither empty nor too long.
 Status CheckKey(const TableKey& table_key, const ItemView& key);
 
+// The same of one attribute of `key`, as the sort or a partition attribute of a table or index.
+Status CheckKeyPart(const TableKey::Part& part, bool is_partition, const ItemView& key);
+
 // Whether `item`'s key attributes are there and right, in the words of PutItem.
 Status CheckItemKey(const TableKey& table_key, const ItemView& item);
 
@@ -69,7 +72,7 @@ KeyBounds SegmentBounds(uint32_t key_space, uint64_t segment, uint64_t segments)
 // The engine's key of an item with these (checked) key attributes, among others perhaps.
 std::string EngineKey(uint32_t key_space, const TableKey& table_key, const ItemView& item);
 
-// What a KeyConditionExpression selects.
+// What a KeyConditionExpression selects of a table.
 KeyBounds BoundsOf(uint32_t key_space, const expression::KeyRange& range);
 
 }  // namespace varve::item

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "item/capacity.h"
+#include "item/index_entry.h"
 #include "item/store.h"
 
 namespace varve::item {
@@ -58,40 +59,126 @@ Status CheckSelect(const Request& request) {
   return absl::OkStatus();
 }
 
-Status NoSuchIndex(std::string_view name) {
-  return ValidationError("The table does not have the specified index: {}", name);
-}
-
 constexpr std::string_view kInvalidStartKey = "The provided starting key is invalid";
 
-Status InvalidStartKey(const Status& reason) {
-  return ValidationError("{}: {}", kInvalidStartKey, Message(reason));
-}
+// What a page is read from: a table or one of its indexes.
+class Target {
+ public:
+  Target(TablePointer table, const Index* index)
+      : table_(std::move(table)),
+        index_(index),
+        schema_(index == nullptr ? table_->key.schema() : SchemaOf(index->key)) {}
 
-// Before the key condition is looked at.
-Status CheckStartKeyOfQuery(const TableKey& table_key, const ItemView& start) {
-  if (start.count() != (table_key.sort ? 2u : 1u)) return ValidationError("{}", kInvalidStartKey);
-  if (!start.Find(table_key.partition.name) ||
-      (table_key.sort && !start.Find(table_key.sort->name))) {
-    return ValidationError("{}", kInvalidStartKey);
+  const TablePointer& table() const { return table_; }
+  const Index* index() const { return index_; }
+  const expression::KeySchema& schema() const { return schema_; }
+  uint32_t key_space() const { return index_ == nullptr ? table_->key_space : index_->key_space; }
+
+  // How many attributes say where a page ends.
+  size_t cursor_attributes() const {
+    return schema_.partition.size() + schema_.sort.size() +
+           (index_ == nullptr ? 0 : index_->table_key.size());
   }
-  return CheckKey(table_key, start);
+  // The engine's key of what the (checked) start key stands for.
+  std::string PositionOf(const ItemView& start) const {
+    if (index_ == nullptr) return EngineKey(table_->key_space, table_->key, start);
+    std::string position;
+    // It can't fail: the attributes are there and of their types.
+    static_cast<void>(AppendEntryKey(*index_, start, position));
+    return position;
+  }
+  KeyBounds Bounds(const KeyRange& range) const {
+    return index_ == nullptr ? BoundsOf(table_->key_space, range) : BoundsOf(*index_, range);
+  }
+
+ private:
+  TablePointer table_;
+  const Index* index_;
+  expression::KeySchema schema_;
+};
+
+StatusOr<Target> FindTarget(TablePointer table, const std::optional<std::string>& index_name,
+                            bool consistent_read, const StoreOptions& options) {
+  if (!index_name) return Target(std::move(table), nullptr);
+  for (const Index& index : table->indexes) {
+    if (index.name != *index_name) continue;
+    if (index.global && consistent_read && !options.consistent_gsi_reads) {
+      return ValidationError("Consistent reads are not supported on global secondary indexes");
+    }
+    if (!index.readable) {
+      return ValidationError("Cannot read from backfilling global secondary index: {}",
+                             *index_name);
+    }
+    return Target(std::move(table), &index);
+  }
+  return ValidationError("The table does not have the specified index: {}", *index_name);
 }
 
-// After it.
-Status CheckStartKeyInRange(const TableKey& table_key, const KeyRange& range,
+// One attribute of the key that is read by, as part of a start key.
+Status CheckStartKeyPart(const expression::KeyAttribute& attribute, bool is_partition,
+                         const ItemView& start) {
+  if (!start.Find(attribute.name)) return ValidationError("{}", kInvalidStartKey);
+  return CheckKeyPart({std::string(attribute.name), attribute.type}, is_partition, start);
+}
+
+// The table's key as part of a start key.
+Status CheckTableKeyOfStart(const Target& target, const ItemView& start) {
+  const Status valid = CheckKey(target.table()->key, KeyOfItem(target.table()->key, start));
+  if (valid.ok()) return valid;
+  return ValidationError("{}: {}", kInvalidStartKey, Message(valid));
+}
+
+Status CheckStartKeyInRange(const expression::KeySchema& schema, const KeyRange& range,
                             const ItemView& start) {
-  const bool same_partition = *start.Find(table_key.partition.name) == range.partition;
+  bool same_partition = true;
+  for (size_t i = 0; i < range.partition.size(); ++i) {
+    same_partition &= *start.Find(schema.partition[i].name) == range.partition[i];
+  }
   if (range.sort == KeyRange::Sort::kAny) {
     if (same_partition) return absl::OkStatus();
     return ValidationError(
         "The provided starting key is outside query boundaries based on provided conditions");
   }
-  if (!range.Contains(*start.Find(table_key.sort->name))) {
+  const size_t equal = range.sort_equal.size();
+  bool in_range = range.Contains(*start.Find(schema.sort[equal].name));
+  for (size_t i = 0; i < equal; ++i) {
+    in_range &= *start.Find(schema.sort[i].name) == range.sort_equal[i];
+  }
+  if (!in_range) {
     return ValidationError("The provided starting key does not match the range key predicate");
   }
   if (same_partition) return absl::OkStatus();
   return ValidationError("The query can return at most one row and cannot be restarted");
+}
+
+// Whether an index that lacks attributes can answer the request. *fetch: the items themselves must
+// be read.
+Status CheckProjected(const Target& target, std::optional<Select> select,
+                      const expression::Projection* projection, bool* fetch) {
+  *fetch = false;
+  const Index* const index = target.index();
+  if (index == nullptr || index->projects_all()) return absl::OkStatus();
+  if (select == Select::kAllAttributes) {
+    *fetch = !index->global;
+    if (*fetch) return absl::OkStatus();
+    return ValidationError(
+        "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported "
+        "for global secondary index {} because its projection type is not ALL",
+        index->name);
+  }
+  if (projection == nullptr) return absl::OkStatus();
+  std::string missing;
+  for (const std::string_view name : projection->Attributes()) {
+    if (std::binary_search(index->projected.begin(), index->projected.end(), name)) continue;
+    if (!missing.empty()) missing += ", ";
+    missing += name;
+  }
+  if (missing.empty()) return absl::OkStatus();
+  *fetch = !index->global;
+  if (*fetch) return absl::OkStatus();
+  return ValidationError(
+      "One or more parameter values were invalid: Global secondary index {} does not project [{}]",
+      index->name, missing);
 }
 
 Status CheckSegment(const ScanRequest& request) {
@@ -136,36 +223,42 @@ io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
   }
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
-  if (request.index_name) co_return NoSuchIndex(*request.index_name);
-  const TableKey& table_key = table->key;
-  const expression::KeySchema schema = table_key.schema();
-
-  if (request.exclusive_start_key) {
-    VARVE_CO_RETURN_IF_ERROR(CheckStartKeyOfQuery(table_key, *request.exclusive_start_key));
+  VARVE_ASSIGN_OR_CO_RETURN(const Target target, FindTarget(table, request.index_name,
+                                                            request.consistent_read, options_));
+  const std::optional<Item>& start = request.exclusive_start_key;
+  if (start && start->view().count() != target.cursor_attributes()) {
+    co_return ValidationError("{}", kInvalidStartKey);
   }
-  VARVE_ASSIGN_OR_CO_RETURN(const KeyRange range, expressions.key_condition->Resolve(schema));
-  if (request.exclusive_start_key) {
-    VARVE_CO_RETURN_IF_ERROR(CheckStartKeyInRange(table_key, range, *request.exclusive_start_key));
+  const auto check_start = [&start](const expression::KeyAttribute& attribute, bool is_partition) {
+    return start ? CheckStartKeyPart(attribute, is_partition, *start) : Status();
+  };
+  VARVE_ASSIGN_OR_CO_RETURN(const KeyRange range,
+                            expressions.key_condition->Resolve(target.schema(), check_start));
+  if (start) {
+    VARVE_CO_RETURN_IF_ERROR(CheckTableKeyOfStart(target, *start));
+    VARVE_CO_RETURN_IF_ERROR(CheckStartKeyInRange(target.schema(), range, *start));
   }
+  const expression::KeySchema table_schema = table->key.schema();
   if (expressions.projection) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.projection->CheckKeyPaths(schema));
+    VARVE_CO_RETURN_IF_ERROR(expressions.projection->CheckKeyPaths(table_schema));
   }
   if (expressions.filter) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckAvoidsKey(schema));
-    VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckKeyPaths(schema));
+    VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckAvoidsKey(target.schema()));
+  }
+  PageScan scan;
+  scan.projection = expressions.projection ? &*expressions.projection : nullptr;
+  VARVE_CO_RETURN_IF_ERROR(CheckProjected(target, request.select, scan.projection, &scan.fetch));
+  if (expressions.filter) {
+    VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckKeyPaths(table_schema));
   }
 
-  PageScan scan;
   scan.table = table;
-  scan.bounds = BoundsOf(table->key_space, range);
+  scan.index = target.index();
+  scan.bounds = target.Bounds(range);
   scan.forward = request.scan_index_forward;
-  if (request.exclusive_start_key) {
-    StartBehind(EngineKey(table->key_space, table_key, *request.exclusive_start_key), scan.forward,
-                scan.bounds);
-  }
+  if (start) StartBehind(target.PositionOf(*start), scan.forward, scan.bounds);
   scan.limit = request.limit;
   scan.filter = expressions.filter ? &*expressions.filter : nullptr;
-  scan.projection = expressions.projection ? &*expressions.projection : nullptr;
   scan.count_only = request.select == Select::kCount;
   scan.consistent_read = request.consistent_read;
   scan.return_consumed_capacity = request.return_consumed_capacity;
@@ -178,38 +271,53 @@ io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
   const expression::Source source = SourceOf(expression::Operation::kScan, request);
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
-  if (request.index_name) co_return NoSuchIndex(*request.index_name);
-  const TableKey& table_key = table->key;
-  const expression::KeySchema schema = table_key.schema();
-
+  VARVE_ASSIGN_OR_CO_RETURN(const Target target, FindTarget(table, request.index_name,
+                                                            request.consistent_read, options_));
+  const std::optional<Item>& start = request.exclusive_start_key;
+  if (start && start->view().count() != target.cursor_attributes()) {
+    if (target.index() != nullptr) co_return ValidationError("{}", kInvalidStartKey);
+    co_return ValidationError("{}: The provided key element does not match the schema",
+                              kInvalidStartKey);
+  }
+  if (start && target.index() != nullptr) {
+    for (const auto& attribute : target.schema().partition) {
+      VARVE_CO_RETURN_IF_ERROR(CheckStartKeyPart(attribute, true, *start));
+    }
+    for (const auto& attribute : target.schema().sort) {
+      VARVE_CO_RETURN_IF_ERROR(CheckStartKeyPart(attribute, false, *start));
+    }
+  }
   PageScan scan;
-  scan.table = table;
+  scan.projection = expressions.projection ? &*expressions.projection : nullptr;
+  VARVE_CO_RETURN_IF_ERROR(CheckProjected(target, request.select, scan.projection, &scan.fetch));
+
   const uint64_t segment = static_cast<uint64_t>(request.segment.value_or(0));
   const uint64_t segments = static_cast<uint64_t>(request.total_segments.value_or(1));
-  scan.bounds = SegmentBounds(table->key_space, segment, segments);
-  if (request.exclusive_start_key) {
-    const Status valid = CheckKey(table_key, *request.exclusive_start_key);
-    if (!valid.ok()) co_return InvalidStartKey(valid);
-    const std::string start = EngineKey(table->key_space, table_key, *request.exclusive_start_key);
-    if (start < scan.bounds.begin || start >= scan.bounds.end) {
+  scan.bounds = SegmentBounds(target.key_space(), segment, segments);
+  if (start) {
+    VARVE_CO_RETURN_IF_ERROR(CheckTableKeyOfStart(target, *start));
+    const std::string position = target.PositionOf(*start);
+    if (position < scan.bounds.begin || position >= scan.bounds.end) {
       co_return ValidationError(
           "{}: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. "
           "TotalSegments: {} Segment: {}",
           kInvalidStartKey, segments, segment);
     }
-    StartBehind(start, true, scan.bounds);
+    StartBehind(position, true, scan.bounds);
   }
+  const expression::KeySchema table_schema = table->key.schema();
   if (expressions.projection) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.projection->CheckKeyPaths(schema));
+    VARVE_CO_RETURN_IF_ERROR(expressions.projection->CheckKeyPaths(table_schema));
   }
   if (expressions.filter) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckKeyPaths(schema));
+    VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckKeyPaths(table_schema));
   }
 
+  scan.table = table;
+  scan.index = target.index();
   scan.fill_cache = false;
   scan.limit = request.limit;
   scan.filter = expressions.filter ? &*expressions.filter : nullptr;
-  scan.projection = expressions.projection ? &*expressions.projection : nullptr;
   scan.count_only = request.select == Select::kCount;
   scan.consistent_read = request.consistent_read;
   scan.return_consumed_capacity = request.return_consumed_capacity;
@@ -219,21 +327,43 @@ io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
 io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
   ItemPage page;
   page.has_items = !scan.count_only;
-  size_t page_bytes = 0;
+  size_t page_bytes = 0;     // of what the page is read from
+  size_t fetched_bytes = 0;  // of items read from the table for an index's sake
+  double fetched_units = 0;
   if (scan.bounds.begin < scan.bounds.end) {
     engine::IteratorOptions options;
     options.lower_bound = scan.bounds.begin;
     options.upper_bound = scan.bounds.end;
     options.fill_cache = scan.fill_cache;
+    // Index and table are read as of one moment.
+    std::unique_ptr<engine::Snapshot> snapshot;
+    if (scan.fetch) {
+      snapshot = db_.GetSnapshot();
+      options.snapshot = snapshot.get();
+    }
     const std::unique_ptr<engine::Iterator> iterator = db_.NewIterator(options);
     if (scan.forward) {
       co_await iterator->SeekToFirstAsync();
     } else {
       co_await iterator->SeekToLastAsync();
     }
+    engine::PinnedValue fetched;
     while (iterator->Valid()) {
-      const ItemView item(iterator->value());
-      page_bytes += item.size_bytes();
+      const ItemView entry(iterator->value());
+      ItemView item = entry;
+      page_bytes += entry.size_bytes();
+      if (scan.fetch) {
+        const std::string key = EngineKey(scan.table->key_space, scan.table->key, entry);
+        VARVE_ASSIGN_OR_CO_RETURN(const bool found, co_await db_.GetAsync(key, &fetched, options));
+        if (!found) {
+          co_return Corruption("table {}: index {} has an entry without an item",
+                               scan.table->description.table_name, scan.index->name);
+        }
+        item = ItemView(fetched.view());
+        const size_t item_bytes = item.size_bytes();
+        fetched_bytes += item_bytes;
+        fetched_units += ReadUnits(item_bytes, scan.consistent_read);
+      }
       ++page.scanned_count;
       if (scan.filter == nullptr || scan.filter->Matches(item)) {
         ++page.count;
@@ -246,8 +376,9 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
       }
       // A page that is full ends with its last item's key, whether or not anything follows.
       if ((scan.limit && page.scanned_count >= static_cast<uint64_t>(*scan.limit)) ||
-          page_bytes >= options_.page_bytes_max) {
-        page.last_evaluated_key = KeyOfItem(scan.table->key, item);
+          page_bytes + fetched_bytes >= options_.page_bytes_max) {
+        page.last_evaluated_key = scan.index != nullptr ? CursorOf(*scan.index, entry)
+                                                        : KeyOfItem(scan.table->key, entry);
         break;
       }
       if (page.scanned_count % kItemsBetweenYields == 0) co_await io::Yield{};
@@ -256,9 +387,8 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
     }
     VARVE_CO_RETURN_IF_ERROR(iterator->status());
   }
-  page.consumed_capacity =
-      Capacity(scan.return_consumed_capacity, scan.table->description.table_name,
-               ReadUnits(page_bytes, scan.consistent_read));
+  page.consumed_capacity = Capacity(scan.return_consumed_capacity, *scan.table, scan.index,
+                                    ReadUnits(page_bytes, scan.consistent_read), fetched_units);
   co_return page;
 }
 

@@ -43,6 +43,8 @@ struct StoreOptions {
   size_t page_bytes_max = size_t{1} << 20;
   // BatchGetItem leaves the rest unprocessed after this much.
   size_t batch_get_bytes_max = size_t{16} << 20;
+  // ConsistentRead is taken for global secondary indexes, too, which the service refuses.
+  bool consistent_gsi_reads = false;
   // With a relaxed log: writes are answered when they would survive a power cut.
   bool sync_writes = false;
 };
@@ -80,6 +82,8 @@ class Store {
   // What Query and Scan have in common once they know where to read.
   struct PageScan {
     TablePointer table;
+    const Index* index = nullptr;  // of the table; null: the table itself is read
+    bool fetch = false;            // items are read from the table where the index says
     KeyBounds bounds;
     bool forward = true;
     bool fill_cache = true;

@@ -195,8 +195,9 @@ Status Condition::CheckAvoidsKey(const KeySchema& key) const {
     }
     return absl::OkStatus();
   };
-  VARVE_RETURN_IF_ERROR(check(key.partition));
-  return key.sort ? check(*key.sort) : absl::OkStatus();
+  for (const KeyAttribute& attribute : key.partition) VARVE_RETURN_IF_ERROR(check(attribute));
+  for (const KeyAttribute& attribute : key.sort) VARVE_RETURN_IF_ERROR(check(attribute));
+  return absl::OkStatus();
 }
 
 Status Condition::CheckKeyPaths(const KeySchema& key) const {
@@ -207,8 +208,9 @@ Status Condition::CheckKeyPaths(const KeySchema& key) const {
     }
     return absl::OkStatus();
   };
-  VARVE_RETURN_IF_ERROR(check(key.partition));
-  return key.sort ? check(*key.sort) : absl::OkStatus();
+  for (const KeyAttribute& attribute : key.partition) VARVE_RETURN_IF_ERROR(check(attribute));
+  for (const KeyAttribute& attribute : key.sort) VARVE_RETURN_IF_ERROR(check(attribute));
+  return absl::OkStatus();
 }
 
 }  // namespace varve::item::expression

@@ -18,6 +18,9 @@
 // immutable: thread-safe to evaluate. Evaluation of a condition allocates nothing.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+#include <absl/functional/function_ref.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,14 +45,15 @@ inline constexpr size_t kInOperandsMax = 100;        // to the right of IN
 inline constexpr size_t kPlaceholderBytesMax = 255;  // of "#n" or ":v"
 inline constexpr size_t kSubstitutionsBytesMax = size_t{2} << 20;  // of all names and values
 
-// A table's key, as the checks of expressions need it.
+// The key of a table or an index, as the checks of expressions need it.
 struct KeyAttribute {
   std::string_view name;
   ValueType type = ValueType::kString;
 };
 struct KeySchema {
-  KeyAttribute partition;
-  std::optional<KeyAttribute> sort;
+  using Attributes = absl::InlinedVector<KeyAttribute, 1>;
+  Attributes partition;  // 1; of a global index up to 4
+  Attributes sort;       // 0 or 1; of a global index up to 4
 };
 
 // "Key attributes must be scalars; ...": what a path into `attribute` earns.
@@ -87,6 +91,9 @@ class Projection {
 
   Status CheckKeyPaths(const KeySchema& key) const;
 
+  // The attributes that the paths begin with.
+  std::vector<std::string_view> Attributes() const;
+
  private:
   PathTree tree_;
 };
@@ -104,22 +111,28 @@ struct KeyRange {
     kBeginsWith,  // strings and binaries
   };
 
-  ValueView partition;
+  absl::InlinedVector<ValueView, 1> partition;   // as KeySchema::partition
+  absl::InlinedVector<ValueView, 1> sort_equal;  // what the leading sort attributes must equal
+  // The condition on the sort attribute that follows.
   Sort sort = Sort::kAny;
   ValueView low;   // the operand of every kind but kAny
   ValueView high;  // of kBetween
 
-  // Whether a sort key is in the range.
+  // Whether a value of that attribute is in the range.
   bool Contains(ValueView sort_key) const;
 };
 
 // A KeyConditionExpression.
 class KeyCondition {
  public:
-  // Checks that the conditions are ones of the key: equality of the partition key and at most one
-  // condition on the sort key, with values of the key's types. The range refers to the values of
-  // Source::values.
+  // Checks that the conditions are ones of the key, with values of its types: equality of all
+  // partition attributes, then conditions on sort attributes from the left, of which only the last
+  // may be something else than equality. The range refers to the values of Source::values.
   StatusOr<KeyRange> Resolve(const KeySchema& key) const;
+  // `before` is called for each attribute before the conditions on it are looked at, as the service
+  // does with where a page begins; its error is returned.
+  using Before = absl::FunctionRef<Status(const KeyAttribute& attribute, bool is_partition)>;
+  StatusOr<KeyRange> Resolve(const KeySchema& key, Before before) const;
 
   // One condition on one attribute.
   struct Clause {

@@ -148,34 +148,56 @@ StatusOr<KeyCondition> MakeKeyCondition(const Node& root) {
 }
 
 StatusOr<KeyRange> KeyCondition::Resolve(const KeySchema& key) const {
-  const size_t key_attributes = key.sort ? 2 : 1;
+  return Resolve(key, [](const KeyAttribute&, bool) { return absl::OkStatus(); });
+}
+
+StatusOr<KeyRange> KeyCondition::Resolve(const KeySchema& key, Before before) const {
+  const size_t key_attributes = key.partition.size() + key.sort.size();
   if (clauses_.size() > key_attributes) {
     return ValidationError(
         "The number of query conditions ({}) exceeds the number of key attributes defined in the "
         "schema ({})",
         clauses_.size(), key_attributes);
   }
-  const auto clause_of = [this](std::string_view attribute) {
-    return std::find_if(clauses_.begin(), clauses_.end(),
-                        [&](const Clause& clause) { return clause.attribute == attribute; });
+  const auto clause_of = [this](std::string_view attribute) -> const Clause* {
+    for (const Clause& clause : clauses_) {
+      if (clause.attribute == attribute) return &clause;
+    }
+    return nullptr;
   };
 
   KeyRange range;
-  const auto partition = clause_of(key.partition.name);
-  if (partition == clauses_.end()) return Missed(key.partition.name);
-  VARVE_RETURN_IF_ERROR(CheckOperands(key.partition, *partition));
-  if (partition->operation != Sort::kEqual) {
-    return ValidationError("Query key condition not supported");
+  for (const KeyAttribute& attribute : key.partition) {
+    VARVE_RETURN_IF_ERROR(before(attribute, true));
+    const Clause* const clause = clause_of(attribute.name);
+    if (clause == nullptr) return Missed(attribute.name);
+    VARVE_RETURN_IF_ERROR(CheckOperands(attribute, *clause));
+    if (clause->operation != Sort::kEqual) {
+      return ValidationError("Query key condition not supported");
+    }
+    range.partition.push_back(clause->low);
   }
-  range.partition = partition->low;
-  if (clauses_.size() == 1) return range;
-
-  const auto sort = clause_of(key.sort->name);
-  if (sort == clauses_.end()) return Missed(key.sort->name);
-  VARVE_RETURN_IF_ERROR(CheckOperands(*key.sort, *sort));
-  range.sort = sort->operation;
-  range.low = sort->low;
-  range.high = sort->high;
+  size_t left = clauses_.size() - key.partition.size();
+  const Clause* last = nullptr;
+  for (const KeyAttribute& attribute : key.sort) {
+    VARVE_RETURN_IF_ERROR(before(attribute, false));
+    if (left == 0) continue;
+    const Clause* const clause = clause_of(attribute.name);
+    if (clause == nullptr) return Missed(attribute.name);
+    VARVE_RETURN_IF_ERROR(CheckOperands(attribute, *clause));
+    if (last != nullptr) {
+      if (last->operation != Sort::kEqual) {
+        return ValidationError("Query key condition not supported");
+      }
+      range.sort_equal.push_back(last->low);
+    }
+    last = clause;
+    --left;
+  }
+  if (last == nullptr) return range;
+  range.sort = last->operation;
+  range.low = last->low;
+  range.high = last->high;
   return range;
 }
 

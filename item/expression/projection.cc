@@ -23,9 +23,18 @@ Status KeyIsScalar(std::string_view attribute) {
 Projection::Projection(std::vector<Path> paths) : tree_(TreeOf(paths)) {}
 
 Status Projection::CheckKeyPaths(const KeySchema& key) const {
-  if (tree_.GoesInto(key.partition.name)) return KeyIsScalar(key.partition.name);
-  if (key.sort && tree_.GoesInto(key.sort->name)) return KeyIsScalar(key.sort->name);
+  for (const auto* attributes : {&key.partition, &key.sort}) {
+    for (const KeyAttribute& attribute : *attributes) {
+      if (tree_.GoesInto(attribute.name)) return KeyIsScalar(attribute.name);
+    }
+  }
   return absl::OkStatus();
+}
+
+std::vector<std::string_view> Projection::Attributes() const {
+  std::vector<std::string_view> names;
+  for (const PathTree::Node& root : tree_.roots()) names.push_back(root.element.name);
+  return names;
 }
 
 }  // namespace varve::item::expression

@@ -255,8 +255,9 @@ Status Update::CheckKeys(const KeySchema& key) const {
         "part of the key",
         attribute.name);
   };
-  VARVE_RETURN_IF_ERROR(check(key.partition));
-  return key.sort ? check(*key.sort) : absl::OkStatus();
+  for (const KeyAttribute& attribute : key.partition) VARVE_RETURN_IF_ERROR(check(attribute));
+  for (const KeyAttribute& attribute : key.sort) VARVE_RETURN_IF_ERROR(check(attribute));
+  return absl::OkStatus();
 }
 
 StatusOr<Item> Update::Apply(const ItemView& old) const {

@@ -136,7 +136,7 @@ TEST(Keys, BoundWhatAKeyConditionSelects) {
     const Value partition = Value::String("x"), low_value = Value::String(low),
                 high_value = Value::String(high);
     expression::KeyRange range;
-    range.partition = partition;
+    range.partition.push_back(partition);
     range.sort = sort;
     range.low = low_value;
     range.high = high_value;

@@ -14,7 +14,7 @@ TEST(Condition, HoldsAsTheTableSays) {
 }
 
 TEST(Condition, KeepsOutOfTheKeyInAFilterOfQuery) {
-  const KeySchema key = {{"p"}, KeyAttribute{"s"}};
+  const KeySchema key = {{{"p"}}, {{"s"}}};
   Table table;
   const auto message = [&](const std::string& filter) {
     const auto parsed = table.ParseOne(&Source::filter, filter);
@@ -31,7 +31,7 @@ TEST(Condition, KeepsOutOfTheKeyInAFilterOfQuery) {
 }
 
 TEST(Condition, DoesNotGoIntoKeyAttributes) {
-  const KeySchema key = {{"p"}, KeyAttribute{"s"}};
+  const KeySchema key = {{{"p"}}, {{"s"}}};
   Table table;
   const auto message = [&](const std::string& filter) {
     const auto parsed = table.ParseOne(&Source::filter, filter);

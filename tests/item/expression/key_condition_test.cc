@@ -7,8 +7,15 @@ std::string ToString(const KeyRange& range) {
   static constexpr std::string_view kSorts[] = {
       "any", "=", "<", "<=", ">", ">=", "between", "begins_with"};
   std::string text;
-  AppendJson(range.partition, text);
-  text += ' ';
+  for (const ValueView value : range.partition) {
+    AppendJson(value, text);
+    text += ' ';
+  }
+  for (const ValueView value : range.sort_equal) {
+    text += "= ";
+    AppendJson(value, text);
+    text += ' ';
+  }
   text += kSorts[static_cast<size_t>(range.sort)];
   if (range.sort != KeyRange::Sort::kAny) {
     text += ' ';
@@ -30,9 +37,10 @@ TEST(KeyCondition, AsksForWhatTheTableSays) {
     } else if (word == "error") {
       EXPECT_EQ(answer, text);
     } else {
-      KeySchema key = {{"p"}, KeyAttribute{"s"}};
-      if (word == "query_n") key.sort->type = ValueType::kNumber;
-      if (word == "query_p") key.sort.reset();
+      KeySchema key = {{{"p"}}, {{"s"}}};
+      if (word == "query_n") key.sort[0].type = ValueType::kNumber;
+      if (word == "query_p") key.sort.clear();
+      if (word == "query_many") key = {{{"p"}, {"q"}}, {{"s"}, {"t"}, {"u"}}};
       const auto parsed = table.ParseOne(&Source::key_condition, text);
       if (!parsed.ok()) {
         answer = Message(parsed.status());

@@ -37,7 +37,7 @@ TEST(Update, DoesAsTheTableSays) {
 }
 
 TEST(Update, LeavesTheKeyAlone) {
-  const KeySchema key = {{"p"}, KeyAttribute{"s"}};
+  const KeySchema key = {{{"p"}}, {{"s"}}};
   Table table;
   const auto message = [&](const std::string& update) {
     const auto parsed = table.ParseOne(&Source::update, update);
@@ -118,7 +118,7 @@ TEST(Projection, GivesWhatTheTableSays) {
 }
 
 TEST(Projection, DoesNotGoIntoKeyAttributes) {
-  const KeySchema key = {{"p"}, KeyAttribute{"s"}};
+  const KeySchema key = {{{"p"}}, {{"s"}}};
   Table table;
   const auto message = [&](const std::string& projection) {
     const auto parsed = table.ParseOne(&Source::projection, projection);
