@@ -34,6 +34,7 @@ io::Task<StatusOr<BatchGetItemResponse>> Store::BatchGetItem(const BatchGetItemR
   for (const auto& [name, wanted] : tables) {
     expression::Source source;
     source.projection = wanted.projection_expression;
+    source.legacy = wanted.legacy ? &*wanted.legacy : nullptr;
     source.names =
         wanted.expression_attribute_names ? &*wanted.expression_attribute_names : nullptr;
     VARVE_ASSIGN_OR_CO_RETURN(expression::Expressions parsed, expression::Parse(source));

@@ -92,6 +92,11 @@ ErrorType TypeOfError(const Status& status) {
   return ErrorType::kInternalServerError;
 }
 
+Status AsOneValidationError(Status status) {
+  if (status.ok() || TypeOfError(status) != ErrorType::kValidationException) return status;
+  return ValidationError("1 validation error detected: {}", Message(status));
+}
+
 Status TableNotFound() {
   return MakeError(ErrorType::kResourceNotFoundException, "Requested resource not found");
 }

@@ -46,6 +46,10 @@ Status ValidationError(fmt::format_string<Args...> format, Args&&... args) {
                    fmt::format(format, std::forward<Args>(args)...));
 }
 
+// What a check of a request found, as PutItem, UpdateItem and DeleteItem report it: "1 validation
+// error detected: ...". Other statuses are returned as they are.
+Status AsOneValidationError(Status status);
+
 // "Requested resource not found" in the form that data operations use.
 Status TableNotFound();
 // The form of control operations, which names the table.

@@ -2,6 +2,7 @@
 #include "item/capacity.h"
 #include "item/change.h"
 #include "item/index_entry.h"
+#include "item/source.h"
 #include "item/store.h"
 
 namespace varve::item {
@@ -9,20 +10,55 @@ namespace {
 
 using expression::Expressions;
 
-expression::Source SourceOf(expression::Operation operation,
-                            const ExpressionParameters& parameters) {
-  expression::Source source;
-  source.operation = operation;
-  source.names = parameters.names ? &*parameters.names : nullptr;
-  source.values = parameters.values ? &*parameters.values : nullptr;
-  source.invalid_value = parameters.invalid_value;
-  return source;
-}
-
 // Of PutItem and DeleteItem, which know the old item only.
 Status CheckReturnValues(ReturnValues values) {
   if (values == ReturnValues::kNone || values == ReturnValues::kAllOld) return absl::OkStatus();
   return ValidationError("ReturnValues can only be ALL_OLD or NONE");
+}
+
+// ---- What can be wrong with a request before its table is looked for, in the service's order
+
+StatusOr<Expressions> Check(const GetItemRequest& request) {
+  expression::Source source = SourceOf(expression::Operation::kGetItem, request);
+  source.projection = request.projection_expression;
+  VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
+  VARVE_RETURN_IF_ERROR(request.invalid_key);
+  return expression::Parse(source);
+}
+
+StatusOr<Expressions> Check(const PutItemRequest& request) {
+  expression::Source source = SourceOf(expression::Operation::kPutItem, request);
+  source.condition = request.condition_expression;
+  VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
+  VARVE_RETURN_IF_ERROR(request.invalid_item);
+  VARVE_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
+  return expression::Parse(source);
+}
+
+StatusOr<Expressions> Check(const DeleteItemRequest& request) {
+  expression::Source source = SourceOf(expression::Operation::kDeleteItem, request);
+  source.condition = request.condition_expression;
+  VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
+  VARVE_RETURN_IF_ERROR(request.invalid_key);
+  VARVE_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
+  return expression::Parse(source);
+}
+
+StatusOr<Expressions> Check(const UpdateItemRequest& request) {
+  expression::Source source = SourceOf(expression::Operation::kUpdateItem, request);
+  source.update = request.update_expression;
+  source.condition = request.condition_expression;
+  VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
+  VARVE_RETURN_IF_ERROR(request.invalid_key);
+  return expression::Parse(source);
+}
+
+// For the three that write.
+template <typename Request>
+StatusOr<Expressions> CheckWrite(const Request& request) {
+  StatusOr<Expressions> expressions = Check(request);
+  if (!expressions.ok()) return AsOneValidationError(expressions.status());
+  return expressions;
 }
 
 // The item as it stands before a write: empty if there is none, as conditions want it.
@@ -48,10 +84,7 @@ Status CheckCondition(const expression::Condition* condition, const OldItem& old
 }  // namespace
 
 io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request) {
-  expression::Source source =
-      SourceOf(expression::Operation::kGetItem, request.expression_parameters);
-  source.projection = request.projection_expression;
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, Check(request));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
   if (expressions.projection) {
@@ -80,14 +113,10 @@ io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request
 }
 
 io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request) {
-  VARVE_CO_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request));
   if (request.item.view().size_bytes() > kItemSizeBytesMax) {
     co_return ValidationError("Item size has exceeded the maximum allowed size");
   }
-  expression::Source source =
-      SourceOf(expression::Operation::kPutItem, request.expression_parameters);
-  source.condition = request.condition_expression;
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckItemKey(table->key, request.item));
   VARVE_CO_RETURN_IF_ERROR(CheckIndexKeys(*table, request.item));
@@ -111,11 +140,7 @@ io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request
 }
 
 io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest& request) {
-  VARVE_CO_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
-  expression::Source source =
-      SourceOf(expression::Operation::kDeleteItem, request.expression_parameters);
-  source.condition = request.condition_expression;
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
   if (expressions.condition) {
@@ -192,11 +217,7 @@ std::optional<Item> ReturnedAttributes(const UpdateItemRequest& request,
 }  // namespace
 
 io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest& request) {
-  expression::Source source =
-      SourceOf(expression::Operation::kUpdateItem, request.expression_parameters);
-  source.update = request.update_expression;
-  source.condition = request.condition_expression;
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request));
   const std::optional<expression::Update>& update = expressions.update;
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));

@@ -1,5 +1,11 @@
 #include "item/json.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
 #include "item/base64.h"
 #include "item/errors.h"
 
@@ -21,7 +27,7 @@ Status NestedTooDeep() {
 // Reads attribute values into one builder.
 class Reader {
  public:
-  explicit Reader(ValueBuilder& builder) : builder_(builder) {}
+  Reader(ValueBuilder& builder, ValueWording wording) : builder_(builder), wording_(wording) {}
 
   // {"S": ...}. `depth` is how many lists and maps of the same attribute are open.
   Status Value(const dom::element& json, int depth) {
@@ -86,8 +92,12 @@ class Reader {
       VARVE_ASSIGN_OR_RETURN(const bool value, Boolean(json));
       builder_.Bool(value);
     } else if (type == "NULL") {
-      // Of either value: false is taken for a null too.
-      VARVE_RETURN_IF_ERROR(Boolean(json).status());
+      VARVE_ASSIGN_OR_RETURN(const bool value, Boolean(json));
+      if (!value) {
+        return ValidationError(
+            "One or more parameter values were invalid: Null attribute value types must have the "
+            "value of true");
+      }
       builder_.Null();
     } else if (type == "M") {
       if (depth >= kValueDepthMax) return NestedTooDeep();
@@ -133,20 +143,49 @@ class Reader {
       }
     }
     if (builder_.EndSet()) return absl::OkStatus();
-    if (type == "NS") return ValidationError("Input collection contains duplicates");
-    return ValidationError(
-        "One or more parameter values were invalid: Input collection {}{} contains duplicates.",
-        Listed(array), type == "BS" ? "of type BS" : "");
+    return Duplicates(type, array);
   }
 
-  // "[a, b]".
-  static std::string Listed(const dom::array& array) {
-    std::string text = "[";
-    for (const dom::element element : array) {
-      if (text.size() > 1) text += ", ";
-      text += element.get_string().value_unsafe();
+  // Elements have been read, so they are strings.
+  Status Duplicates(std::string_view type, const dom::array& array) const {
+    const bool older = wording_ == ValueWording::kOlder;
+    if (type == "NS") {
+      return older ? ValidationError("Input collection contains duplicates")
+                   : ValidationError(
+                         "One or more parameter values were invalid: Input collection contains "
+                         "duplicates.");
     }
-    return text + "]";
+    std::vector<std::string_view> elements;
+    for (const dom::element element : array) {
+      elements.push_back(element.get_string().value_unsafe());
+    }
+    std::string text = "[";
+    if (older) {
+      text += fmt::format("{}", fmt::join(elements, ", "));
+    } else {
+      SortToFirstRepeated(type == "BS", elements);
+      for (size_t i = 0; i < elements.size(); ++i) {
+        if (i > 0) text += type == "BS" ? "," : ", ";
+        text += fmt::format("\"{}\"", elements[i]);
+      }
+    }
+    return ValidationError(
+        "One or more parameter values were invalid: Input collection {}]{} contains duplicates.",
+        text, type == "BS" ? "of type BS" : "");
+  }
+
+  // The service prints a set's elements as far as it has put them in order when it meets one again.
+  static void SortToFirstRepeated(bool base64, std::vector<std::string_view>& elements) {
+    const auto bytes = [base64](std::string_view element) {
+      std::string decoded(element);
+      if (base64) DecodeBase64(element, &decoded);
+      return decoded;
+    };
+    std::set<std::string> seen;
+    auto end = elements.begin();
+    while (end != elements.end() && seen.insert(bytes(*end)).second) ++end;
+    std::sort(elements.begin(), end,
+              [&](std::string_view a, std::string_view b) { return bytes(a) < bytes(b); });
   }
 
   static StatusOr<std::string_view> Text(const dom::element& json) {
@@ -155,8 +194,11 @@ class Reader {
     return text;
   }
 
-  static StatusOr<Number> NumberOf(const dom::element& json) {
+  StatusOr<Number> NumberOf(const dom::element& json) const {
     VARVE_ASSIGN_OR_RETURN(const std::string_view text, Text(json));
+    if (text.empty() && wording_ == ValueWording::kOlder) {
+      return ValidationError("The parameter cannot be converted to a numeric value");
+    }
     return Number::Parse(text);
   }
 
@@ -187,6 +229,7 @@ class Reader {
   }
 
   ValueBuilder& builder_;
+  const ValueWording wording_;
   std::string bytes_;
 };
 
@@ -214,32 +257,35 @@ void AppendSet(const SetView& set, std::string& to) {
 
 }  // namespace
 
-StatusOr<Value> ValueFromJson(const dom::element& json) {
+StatusOr<Value> ValueFromJson(const dom::element& json, ValueWording wording) {
   ValueBuilder builder;
-  VARVE_RETURN_IF_ERROR(Reader(builder).Value(json, 0));
+  VARVE_RETURN_IF_ERROR(Reader(builder, wording).Value(json, 0));
   return Value(builder.Finish());
 }
 
-StatusOr<Item> ItemFromJson(const dom::element& json) {
+StatusOr<Item> ItemFromJson(const dom::element& json, ValueWording wording) {
   ValueBuilder builder;
-  VARVE_RETURN_IF_ERROR(Reader(builder).Attributes(json, 0));
+  VARVE_RETURN_IF_ERROR(Reader(builder, wording).Attributes(json, 0));
   return Item(builder.Finish());
 }
 
-Status ExpressionValuesFromJson(const dom::element& json, ExpressionParameters* parameters) {
+Status ExpressionValuesFromJson(const dom::element& json, ExpressionParameters* parameters,
+                                ValueWording wording) {
   dom::object object;
   if (json.get_object().get(object) != simdjson::SUCCESS) return TypesDoNotFit();
   expression::AttributeValues& values = parameters->values.emplace();
   for (const dom::key_value_pair field : object) {
     if (field.value.is_null()) continue;
-    StatusOr<Value> value = ValueFromJson(field.value);
+    StatusOr<Value> value = ValueFromJson(field.value, wording);
     if (value.ok()) {
       values.emplace_back(field.key, *std::move(value));
       continue;
     }
     if (TypeOfError(value.status()) != ErrorType::kValidationException) return value.status();
     values.emplace_back(field.key, Value());
-    if (parameters->invalid_value.ok()) {
+    if (!parameters->invalid_value.ok()) continue;
+    parameters->invalid_value = value.status();
+    if (wording == ValueWording::kOlder) {
       parameters->invalid_value =
           ValidationError("ExpressionAttributeValues contains invalid value: {} for key {}",
                           Message(value.status()), field.key);

@@ -16,16 +16,23 @@
 
 namespace varve::item {
 
+// The service words what is wrong with a value in one of two ways, by operation: the older words
+// are those of Scan, BatchWriteItem and the transactions.
+enum class ValueWording : uint8_t { kCurrent, kOlder };
+
 // Reads one attribute value.
-StatusOr<Value> ValueFromJson(const simdjson::dom::element& json);
+StatusOr<Value> ValueFromJson(const simdjson::dom::element& json,
+                              ValueWording wording = ValueWording::kCurrent);
 
 // Reads {"name": attribute value, ...}: an item or a key.
-StatusOr<Item> ItemFromJson(const simdjson::dom::element& json);
+StatusOr<Item> ItemFromJson(const simdjson::dom::element& json,
+                            ValueWording wording = ValueWording::kCurrent);
 
 // Reads ExpressionAttributeValues into `parameters`: its values, or its invalid_value where one of
 // them is invalid. Only a SerializationException is returned.
 Status ExpressionValuesFromJson(const simdjson::dom::element& json,
-                                ExpressionParameters* parameters);
+                                ExpressionParameters* parameters,
+                                ValueWording wording = ValueWording::kCurrent);
 
 // Appends the value or item as JSON.
 void AppendJson(ValueView value, std::string& to);

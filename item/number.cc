@@ -59,9 +59,6 @@ std::string DigitText(Coefficient value) {
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 Status NotANumber(std::string_view text) {
-  if (text.empty()) {
-    return ValidationError("The parameter cannot be converted to a numeric value");
-  }
   return ValidationError("The parameter cannot be converted to a numeric value: {}", text);
 }
 
@@ -140,9 +137,16 @@ StatusOr<Number> Number::Parse(std::string_view text) {
     int64_t written = 0;
     for (; i < text.size(); ++i) {
       if (!IsDigit(text[i])) return NotANumber(text);
-      written = std::min<int64_t>(written * 10 + (text[i] - '0'), int64_t{1} << 40);
+      if (__builtin_mul_overflow(written, 10, &written) ||
+          __builtin_add_overflow(written, text[i] - '0', &written)) {
+        return NotANumber(text);
+      }
     }
-    exponent += negative_exponent ? -written : written;
+    written = std::min(written, int64_t{1} << 40) * (negative_exponent ? -1 : 1);
+    // Zero is judged by the exponent that it is written with.
+    if (digits == 0 && written > kNumberExponentMax) return Overflow();
+    if (digits == 0 && written < kNumberExponentMin) return Underflow();
+    exponent += written;
   }
   if (coefficient == 0) return Number();
   constexpr int64_t kFarOut = 1'000'000;

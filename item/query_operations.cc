@@ -3,6 +3,7 @@
 
 #include "item/capacity.h"
 #include "item/index_entry.h"
+#include "item/source.h"
 #include "item/store.h"
 
 namespace varve::item {
@@ -14,23 +15,38 @@ using expression::KeyRange;
 // After this many items in a row the page lets other tasks run.
 constexpr uint64_t kItemsBetweenYields = 256;
 
+constexpr std::string_view kInvalidStartKey = "The provided starting key is invalid";
+
+Status InvalidStartKey(const Status& reason) {
+  return ValidationError("{}: {}", kInvalidStartKey, Message(reason));
+}
+
+// What is wrong with a start key that could not be decoded. What is wrong with a set or a number
+// is said without the parameter's name.
+Status InvalidStartKeyValue(const Status& invalid) {
+  if (invalid.ok()) return invalid;
+  const std::string_view message = Message(invalid);
+  for (const std::string_view part : {"contains duplicates", "number set", "numeric value",
+                                      "significant digits", "number with magnitude"}) {
+    if (message.find(part) != std::string_view::npos) return invalid;
+  }
+  return InvalidStartKey(invalid);
+}
+
 template <typename Request>
-expression::Source SourceOf(expression::Operation operation, const Request& request) {
-  const ExpressionParameters& parameters = request.expression_parameters;
-  expression::Source source;
-  source.operation = operation;
+expression::Source PageSourceOf(expression::Operation operation, const Request& request) {
+  expression::Source source = SourceOf(operation, request);
   source.filter = request.filter_expression;
   source.projection = request.projection_expression;
-  source.names = parameters.names ? &*parameters.names : nullptr;
-  source.values = parameters.values ? &*parameters.values : nullptr;
-  source.invalid_value = parameters.invalid_value;
+  source.invalid_start = InvalidStartKeyValue(request.invalid_start_key);
   return source;
 }
 
 template <typename Request>
 Status CheckSelect(const Request& request) {
   if (!request.select) return absl::OkStatus();
-  const bool has_projection = request.projection_expression.has_value();
+  const bool has_projection =
+      request.projection_expression || (request.legacy && request.legacy->attributes_to_get);
   switch (*request.select) {
     case Select::kAllAttributes:
       if (!has_projection) return absl::OkStatus();
@@ -58,8 +74,6 @@ Status CheckSelect(const Request& request) {
   }
   return absl::OkStatus();
 }
-
-constexpr std::string_view kInvalidStartKey = "The provided starting key is invalid";
 
 // What a page is read from: a table or one of its indexes.
 class Target {
@@ -214,13 +228,8 @@ void StartBehind(const std::string& key, bool forward, KeyBounds& bounds) {
 
 io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckSelect(request));
-  expression::Source source = SourceOf(expression::Operation::kQuery, request);
+  expression::Source source = PageSourceOf(expression::Operation::kQuery, request);
   source.key_condition = request.key_condition_expression;
-  if (!request.key_condition_expression) {
-    co_return ValidationError(
-        "Either the KeyConditions or KeyConditionExpression parameter must be specified in the "
-        "request.");
-  }
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_ASSIGN_OR_CO_RETURN(const Target target, FindTarget(table, request.index_name,
@@ -267,8 +276,8 @@ io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
 
 io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckSelect(request));
-  VARVE_CO_RETURN_IF_ERROR(CheckSegment(request));
-  const expression::Source source = SourceOf(expression::Operation::kScan, request);
+  expression::Source source = PageSourceOf(expression::Operation::kScan, request);
+  if (source.invalid_start.ok()) source.invalid_start = CheckSegment(request);
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_ASSIGN_OR_CO_RETURN(const Target target, FindTarget(table, request.index_name,

@@ -258,9 +258,11 @@ struct DeleteTableResponse {
 struct GetItemRequest {
   std::string table_name;
   Item key;
+  Status invalid_key;  // what is wrong with it, if it could not be decoded; reported in its turn
   bool consistent_read = false;  // every read is; this decides the capacity consumed
   std::optional<std::string> projection_expression;
-  ExpressionParameters expression_parameters;  // names only
+  ExpressionParameters expression_parameters;          // names only
+  std::optional<expression::LegacyParameters> legacy;  // AttributesToGet
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
 };
 struct GetItemResponse {
@@ -271,8 +273,10 @@ struct GetItemResponse {
 struct PutItemRequest {
   std::string table_name;
   Item item;
+  Status invalid_item;  // as invalid_key above
   std::optional<std::string> condition_expression;
   ExpressionParameters expression_parameters;
+  std::optional<expression::LegacyParameters> legacy;  // Expected
   ReturnValues return_values = ReturnValues::kNone;
   // ReturnValuesOnConditionCheckFailure is ALL_OLD: ItemOfError has the item (item/errors.h).
   bool return_old_on_condition_check_failure = false;
@@ -288,8 +292,10 @@ struct PutItemResponse {
 struct DeleteItemRequest {
   std::string table_name;
   Item key;
+  Status invalid_key;
   std::optional<std::string> condition_expression;
   ExpressionParameters expression_parameters;
+  std::optional<expression::LegacyParameters> legacy;  // Expected
   ReturnValues return_values = ReturnValues::kNone;
   bool return_old_on_condition_check_failure = false;
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
@@ -304,9 +310,11 @@ struct DeleteItemResponse {
 struct UpdateItemRequest {
   std::string table_name;
   Item key;
+  Status invalid_key;
   std::optional<std::string> update_expression;
   std::optional<std::string> condition_expression;
   ExpressionParameters expression_parameters;
+  std::optional<expression::LegacyParameters> legacy;  // AttributeUpdates, Expected
   ReturnValues return_values = ReturnValues::kNone;
   bool return_old_on_condition_check_failure = false;
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
@@ -327,9 +335,12 @@ struct QueryRequest {
   std::optional<std::string> filter_expression;
   std::optional<std::string> projection_expression;
   ExpressionParameters expression_parameters;
+  // KeyConditions, QueryFilter, AttributesToGet
+  std::optional<expression::LegacyParameters> legacy;
   std::optional<Select> select;
   std::optional<int64_t> limit;  // at least 1
   std::optional<Item> exclusive_start_key;
+  Status invalid_start_key;
   bool scan_index_forward = true;
   bool consistent_read = false;
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
@@ -341,11 +352,13 @@ struct ScanRequest {
   std::optional<std::string> filter_expression;
   std::optional<std::string> projection_expression;
   ExpressionParameters expression_parameters;
+  std::optional<expression::LegacyParameters> legacy;  // ScanFilter, AttributesToGet
   std::optional<Select> select;
   std::optional<int64_t> limit;           // at least 1
   std::optional<int64_t> segment;         // at least 0
   std::optional<int64_t> total_segments;  // 1 to 1,000,000
   std::optional<Item> exclusive_start_key;
+  Status invalid_start_key;
   bool consistent_read = false;
   ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
 };
@@ -369,6 +382,7 @@ struct KeysAndAttributes {
   std::vector<Item> keys;
   std::optional<bool> consistent_read;
   std::optional<std::string> projection_expression;
+  std::optional<expression::LegacyParameters> legacy;  // AttributesToGet
   std::optional<expression::AttributeNames> expression_attribute_names;
 };
 

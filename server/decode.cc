@@ -1,13 +1,13 @@
 #include "server/decode.h"
 
-#include <absl/container/flat_hash_map.h>
-
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "item/errors.h"
 #include "item/json.h"
+#include "server/decode_legacy.h"
 #include "server/json.h"
 
 namespace varve::server {
@@ -34,16 +34,22 @@ void Read(const dom::object& json, std::string_view name, std::optional<bool>* t
   if (const auto value = FindMember(json, name)) *to = BooleanOf(*value);
 }
 
-Status Read(const dom::object& json, std::string_view name, item::Item* to) {
-  if (const auto value = FindMember(json, name)) {
-    VARVE_ASSIGN_OR_RETURN(*to, item::ItemFromJson(*value));
+// An item or key of which the operation is to say what is wrong, in its turn: *invalid. Only a
+// SerializationException is returned.
+template <typename ItemOrNone>
+Status Read(const dom::object& json, std::string_view name, item::ValueWording wording,
+            ItemOrNone* to, Status* invalid) {
+  const auto value = FindMember(json, name);
+  if (!value) return {};
+  StatusOr<item::Item> item = item::ItemFromJson(*value, wording);
+  if (item.ok()) {
+    *to = *std::move(item);
+    return {};
   }
-  return {};
-}
-Status Read(const dom::object& json, std::string_view name, std::optional<item::Item>* to) {
-  if (const auto value = FindMember(json, name)) {
-    VARVE_ASSIGN_OR_RETURN(*to, item::ItemFromJson(*value));
+  if (item::TypeOfError(item.status()) != item::ErrorType::kValidationException) {
+    return item.status();
   }
+  *invalid = item.status();
   return {};
 }
 
@@ -105,34 +111,6 @@ bool WantsOldOnCheckFailure(const dom::object& json) {
 
 // ---- Parts
 
-// Calls `add(key, value)` for each member of a JSON object that is not null; of members with the
-// same key only for the last.
-template <typename Add>
-Status ForEachMember(const dom::object& json, Add add) {
-  // A map is only worth its cost where there are many; few are compared with each other.
-  constexpr size_t kFew = 8;
-  absl::flat_hash_map<std::string, size_t> last;
-  const bool many = json.size() > kFew;
-  if (many) {
-    size_t i = 0;
-    for (const dom::key_value_pair& field : json) last[std::string(field.key)] = i++;
-  }
-  size_t i = 0;
-  for (const dom::key_value_pair& field : json) {
-    bool repeated = false;
-    if (many) {
-      repeated = last[std::string(field.key)] != i;
-    } else {
-      size_t j = 0;
-      for (const dom::key_value_pair& other : json) repeated |= j++ > i && other.key == field.key;
-    }
-    ++i;
-    if (repeated || field.value.is_null()) continue;
-    VARVE_RETURN_IF_ERROR(add(std::string_view(field.key), field.value));
-  }
-  return {};
-}
-
 Status Read(const dom::object& json, std::optional<item::expression::AttributeNames>* to) {
   const auto value = FindMember(json, "ExpressionAttributeNames");
   if (!value) return {};
@@ -143,10 +121,11 @@ Status Read(const dom::object& json, std::optional<item::expression::AttributeNa
   });
 }
 
-Status Read(const dom::object& json, item::ExpressionParameters* to) {
+Status Read(const dom::object& json, item::ExpressionParameters* to,
+            item::ValueWording wording = item::ValueWording::kCurrent) {
   VARVE_RETURN_IF_ERROR(Read(json, &to->names));
   if (const auto values = FindMember(json, "ExpressionAttributeValues")) {
-    return item::ExpressionValuesFromJson(*values, to);
+    return item::ExpressionValuesFromJson(*values, to, wording);
   }
   return {};
 }
@@ -289,15 +268,24 @@ Status Read(const dom::object& json, item::KeysAndAttributes* to) {
   }
   Read(json, "ConsistentRead", &to->consistent_read);
   Read(json, "ProjectionExpression", &to->projection_expression);
+  VARVE_RETURN_IF_ERROR(
+      DecodeLegacy(json, {.attributes_to_get = true}, item::ValueWording::kCurrent, &to->legacy));
   return Read(json, &to->expression_attribute_names);
 }
 
 Status Read(const dom::object& json, item::WriteRequest* to) {
+  const auto read = [](const dom::object& request, std::string_view name,
+                       std::optional<item::Item>* item) -> Status {
+    if (const auto value = FindMember(request, name)) {
+      VARVE_ASSIGN_OR_RETURN(*item, item::ItemFromJson(*value, item::ValueWording::kOlder));
+    }
+    return {};
+  };
   if (const auto put = FindMember(json, "PutRequest")) {
-    VARVE_RETURN_IF_ERROR(Read(ObjectOf(*put), "Item", &to->put_item));
+    VARVE_RETURN_IF_ERROR(read(ObjectOf(*put), "Item", &to->put_item));
   }
   if (const auto remove = FindMember(json, "DeleteRequest")) {
-    VARVE_RETURN_IF_ERROR(Read(ObjectOf(*remove), "Key", &to->delete_key));
+    VARVE_RETURN_IF_ERROR(read(ObjectOf(*remove), "Key", &to->delete_key));
   }
   return {};
 }
@@ -351,9 +339,12 @@ Status Decode(const dom::object& json, item::CreateTableRequest* request) {
 
 Status Decode(const dom::object& json, item::DeleteItemRequest* request) {
   Read(json, "TableName", &request->table_name);
-  VARVE_RETURN_IF_ERROR(Read(json, "Key", &request->key));
+  VARVE_RETURN_IF_ERROR(
+      Read(json, "Key", item::ValueWording::kCurrent, &request->key, &request->invalid_key));
   Read(json, "ConditionExpression", &request->condition_expression);
   VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  VARVE_RETURN_IF_ERROR(DecodeLegacy(json, {.conditions = "Expected"}, item::ValueWording::kCurrent,
+                                     &request->legacy));
   Read(json, &request->return_values);
   request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
   request->return_item_collection_metrics = WantsCollectionMetrics(json);
@@ -373,10 +364,13 @@ Status Decode(const dom::object& json, item::DescribeTableRequest* request) {
 
 Status Decode(const dom::object& json, item::GetItemRequest* request) {
   Read(json, "TableName", &request->table_name);
-  VARVE_RETURN_IF_ERROR(Read(json, "Key", &request->key));
+  VARVE_RETURN_IF_ERROR(
+      Read(json, "Key", item::ValueWording::kCurrent, &request->key, &request->invalid_key));
   Read(json, "ConsistentRead", &request->consistent_read);
   Read(json, "ProjectionExpression", &request->projection_expression);
   VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters.names));
+  VARVE_RETURN_IF_ERROR(DecodeLegacy(json, {.attributes_to_get = true},
+                                     item::ValueWording::kCurrent, &request->legacy));
   Read(json, &request->return_consumed_capacity);
   return {};
 }
@@ -389,9 +383,12 @@ Status Decode(const dom::object& json, item::ListTablesRequest* request) {
 
 Status Decode(const dom::object& json, item::PutItemRequest* request) {
   Read(json, "TableName", &request->table_name);
-  VARVE_RETURN_IF_ERROR(Read(json, "Item", &request->item));
+  VARVE_RETURN_IF_ERROR(
+      Read(json, "Item", item::ValueWording::kCurrent, &request->item, &request->invalid_item));
   Read(json, "ConditionExpression", &request->condition_expression);
   VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  VARVE_RETURN_IF_ERROR(DecodeLegacy(json, {.conditions = "Expected"}, item::ValueWording::kCurrent,
+                                     &request->legacy));
   Read(json, &request->return_values);
   request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
   request->return_item_collection_metrics = WantsCollectionMetrics(json);
@@ -406,9 +403,13 @@ Status Decode(const dom::object& json, item::QueryRequest* request) {
   Read(json, "FilterExpression", &request->filter_expression);
   Read(json, "ProjectionExpression", &request->projection_expression);
   VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  VARVE_RETURN_IF_ERROR(DecodeLegacy(
+      json, {.conditions = "QueryFilter", .key_conditions = true, .attributes_to_get = true},
+      item::ValueWording::kCurrent, &request->legacy));
   Read(json, &request->select);
   Read(json, "Limit", &request->limit);
-  VARVE_RETURN_IF_ERROR(Read(json, "ExclusiveStartKey", &request->exclusive_start_key));
+  VARVE_RETURN_IF_ERROR(Read(json, "ExclusiveStartKey", item::ValueWording::kCurrent,
+                             &request->exclusive_start_key, &request->invalid_start_key));
   Read(json, "ScanIndexForward", &request->scan_index_forward);
   Read(json, "ConsistentRead", &request->consistent_read);
   Read(json, &request->return_consumed_capacity);
@@ -420,12 +421,15 @@ Status Decode(const dom::object& json, item::ScanRequest* request) {
   Read(json, "IndexName", &request->index_name);
   Read(json, "FilterExpression", &request->filter_expression);
   Read(json, "ProjectionExpression", &request->projection_expression);
-  VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters, item::ValueWording::kOlder));
+  VARVE_RETURN_IF_ERROR(DecodeLegacy(json, {.conditions = "ScanFilter", .attributes_to_get = true},
+                                     item::ValueWording::kOlder, &request->legacy));
   Read(json, &request->select);
   Read(json, "Limit", &request->limit);
   Read(json, "Segment", &request->segment);
   Read(json, "TotalSegments", &request->total_segments);
-  VARVE_RETURN_IF_ERROR(Read(json, "ExclusiveStartKey", &request->exclusive_start_key));
+  VARVE_RETURN_IF_ERROR(Read(json, "ExclusiveStartKey", item::ValueWording::kOlder,
+                             &request->exclusive_start_key, &request->invalid_start_key));
   Read(json, "ConsistentRead", &request->consistent_read);
   Read(json, &request->return_consumed_capacity);
   return {};
@@ -433,10 +437,13 @@ Status Decode(const dom::object& json, item::ScanRequest* request) {
 
 Status Decode(const dom::object& json, item::UpdateItemRequest* request) {
   Read(json, "TableName", &request->table_name);
-  VARVE_RETURN_IF_ERROR(Read(json, "Key", &request->key));
+  VARVE_RETURN_IF_ERROR(
+      Read(json, "Key", item::ValueWording::kCurrent, &request->key, &request->invalid_key));
   Read(json, "UpdateExpression", &request->update_expression);
   Read(json, "ConditionExpression", &request->condition_expression);
   VARVE_RETURN_IF_ERROR(Read(json, &request->expression_parameters));
+  VARVE_RETURN_IF_ERROR(DecodeLegacy(json, {.conditions = "Expected", .attribute_updates = true},
+                                     item::ValueWording::kCurrent, &request->legacy));
   Read(json, &request->return_values);
   request->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
   request->return_item_collection_metrics = WantsCollectionMetrics(json);

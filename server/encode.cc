@@ -260,6 +260,11 @@ void AppendKeysAndAttributes(std::string& to, const item::KeysAndAttributes& key
   AppendArray(list, keys.keys, [&](const item::Item& key) { item::AppendJson(key.view(), list); });
   if (keys.consistent_read) object.Boolean("ConsistentRead", *keys.consistent_read);
   if (keys.projection_expression) object.Text("ProjectionExpression", *keys.projection_expression);
+  if (keys.legacy && keys.legacy->attributes_to_get) {
+    std::string& names = object.Member("AttributesToGet");
+    AppendArray(names, *keys.legacy->attributes_to_get,
+                [&](const std::string& name) { item::AppendJsonString(name, names); });
+  }
   if (keys.expression_attribute_names) {
     ObjectWriter names(object.Member("ExpressionAttributeNames"));
     for (const auto& [placeholder, name] : *keys.expression_attribute_names) {

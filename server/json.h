@@ -3,12 +3,16 @@
 // alive.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
 #include <simdjson.h>
 
 #include <cassert>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+
+#include "base/status.h"
 
 namespace varve::server {
 
@@ -40,6 +44,35 @@ inline std::optional<simdjson::dom::element> FindMember(const simdjson::dom::obj
     if (field.key == name && !field.value.is_null()) found = field.value;
   }
   return found;
+}
+
+// Calls `add(key, value)` for each member of a JSON object that is not null; of members with the
+// same key only for the last.
+template <typename Add>
+Status ForEachMember(const simdjson::dom::object& json, Add add) {
+  // A map is only worth its cost where there are many; few are compared with each other.
+  constexpr size_t kFew = 8;
+  absl::flat_hash_map<std::string, size_t> last;
+  const bool many = json.size() > kFew;
+  if (many) {
+    size_t i = 0;
+    for (const simdjson::dom::key_value_pair& field : json) last[std::string(field.key)] = i++;
+  }
+  size_t i = 0;
+  for (const simdjson::dom::key_value_pair& field : json) {
+    bool repeated = false;
+    if (many) {
+      repeated = last[std::string(field.key)] != i;
+    } else {
+      size_t j = 0;
+      for (const simdjson::dom::key_value_pair& other : json)
+        repeated |= j++ > i && other.key == field.key;
+    }
+    ++i;
+    if (repeated || field.value.is_null()) continue;
+    VARVE_RETURN_IF_ERROR(add(std::string_view(field.key), field.value));
+  }
+  return {};
 }
 
 // An integer as the service reads numbers: fractions are cut off downwards, and what does not fit

@@ -13,6 +13,12 @@ constexpr Schema kRequiredString{.not_null = true};
 // ---- Names
 constexpr Schema kTableName{
     .not_null = true, .name_pattern = true, .or_arn = true, .length_min = 1, .length_max = 255};
+constexpr Schema kTableNameOfWrite{.not_null = true,
+                                   .name_pattern = true,
+                                   .or_arn = true,
+                                   .length_min = 1,
+                                   .length_max = 255,
+                                   .empty_first = true};
 constexpr Schema kControlTableName{
     .required = true, .name_pattern = true, .or_arn = true, .length_min = 1, .length_max = 255};
 constexpr Schema kNewTableName{
@@ -28,7 +34,12 @@ constexpr std::string_view kReturnItemCollectionMetricsValues[] = {"SIZE", "NONE
 constexpr Schema kReturnItemCollectionMetrics{.values = kReturnItemCollectionMetricsValues};
 constexpr std::string_view kReturnValuesValues[] = {"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE",
                                                     "UPDATED_NEW"};
-constexpr Schema kReturnValues{.values = kReturnValuesValues};
+constexpr std::string_view kReturnValuesText =
+    "ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE";  // sic
+constexpr Schema kReturnValues{.values = kReturnValuesValues,
+                               .newer_values_text = kReturnValuesText};
+constexpr Schema kReturnValuesOfUpdate{
+    .values = kReturnValuesValues, .newer_values_text = kReturnValuesText, .values_first = true};
 constexpr std::string_view kOnCheckFailureValues[] = {"ALL_OLD", "NONE"};
 constexpr Schema kOnCheckFailure{.values = kOnCheckFailureValues};
 constexpr std::string_view kSelectValues[] = {"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES",
@@ -64,6 +75,52 @@ constexpr Schema kKeyInList{.type = JsonType::kMap,
                             .parameterized = true};
 constexpr Schema kNames{
     .type = JsonType::kMap, .java_class = "java.lang.String", .element = &kString};
+
+// ---- Legacy parameters
+constexpr std::string_view kConditionalOperatorValues[] = {"OR", "AND"};
+constexpr Schema kConditionalOperator{.values = kConditionalOperatorValues};
+constexpr Schema kConditionalOperatorOfWrite{.values = kConditionalOperatorValues,
+                                             .newer_values_text = "ALL, OR"};  // sic
+constexpr std::string_view kComparisonOperatorValues[] = {
+    "IN",       "NULL", "BETWEEN", "LT",          "NOT_CONTAINS", "EQ",      "GT",
+    "NOT_NULL", "NE",   "LE",      "BEGINS_WITH", "GE",           "CONTAINS"};
+constexpr Schema kComparisonOperator{.values = kComparisonOperatorValues};
+constexpr Schema kRequiredComparisonOperator{.not_null = true, .values = kComparisonOperatorValues};
+constexpr Schema kAttributeValueList{.type = JsonType::kList, .element = &kAttributeValue};
+constexpr Member kExpectedAttributeValueMembers[] = {
+    {"AttributeValueList", &kAttributeValueList},
+    {"ComparisonOperator", &kComparisonOperator},
+    {"Exists", &kBoolean},
+    {"Value", &kAttributeValue},
+};
+constexpr Schema kExpectedAttributeValue{.type = JsonType::kStructure,
+                                         .java_class = "ExpectedAttributeValue",
+                                         .members = kExpectedAttributeValueMembers};
+constexpr Schema kExpected{.type = JsonType::kMap,
+                           .java_class = "ExpectedAttributeValue",
+                           .element = &kExpectedAttributeValue};
+constexpr Member kConditionMembers[] = {
+    {"AttributeValueList", &kAttributeValueList},
+    {"ComparisonOperator", &kRequiredComparisonOperator},
+};
+constexpr Schema kCondition{
+    .type = JsonType::kStructure, .java_class = "Condition", .members = kConditionMembers};
+constexpr Schema kConditions{
+    .type = JsonType::kMap, .java_class = "Condition", .element = &kCondition};
+constexpr std::string_view kAttributeActionValues[] = {"ADD", "PUT", "DELETE"};
+constexpr Schema kAttributeAction{.values = kAttributeActionValues};
+constexpr Member kAttributeValueUpdateMembers[] = {
+    {"Action", &kAttributeAction},
+    {"Value", &kAttributeValue},
+};
+constexpr Schema kAttributeValueUpdate{.type = JsonType::kStructure,
+                                       .java_class = "AttributeValueUpdate",
+                                       .members = kAttributeValueUpdateMembers};
+constexpr Schema kAttributeUpdates{.type = JsonType::kMap,
+                                   .java_class = "AttributeValueUpdate",
+                                   .element = &kAttributeValueUpdate};
+constexpr Schema kAttributesToGet{
+    .type = JsonType::kList, .element = &kString, .length_min = 1, .length_max = 255};
 
 // ---- Tables
 constexpr std::string_view kAttributeTypeValues[] = {"B", "N", "S"};
@@ -248,7 +305,7 @@ constexpr Member kListTablesMembers[] = {
 // ---- Single items
 constexpr Member kGetItemMembers[] = {
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
-    {"AttributesToGet", &kUnsupported},
+    {"AttributesToGet", &kAttributesToGet},
     {"TableName", &kTableName},
     {"Key", &kRequiredItem},
     {"ConsistentRead", &kBoolean},
@@ -257,10 +314,10 @@ constexpr Member kGetItemMembers[] = {
 };
 constexpr Member kPutItemMembers[] = {
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
-    {"TableName", &kTableName},
+    {"TableName", &kTableNameOfWrite},
     {"Item", &kRequiredItem},
-    {"ConditionalOperator", &kUnsupported},
-    {"Expected", &kUnsupported},
+    {"ConditionalOperator", &kConditionalOperatorOfWrite},
+    {"Expected", &kExpected},
     {"ReturnValues", &kReturnValues},
     {"ReturnItemCollectionMetrics", &kReturnItemCollectionMetrics},
     {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
@@ -270,27 +327,27 @@ constexpr Member kPutItemMembers[] = {
 };
 constexpr Member kDeleteItemMembers[] = {
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
-    {"TableName", &kTableName},
+    {"TableName", &kTableNameOfWrite},
     {"ReturnValues", &kReturnValues},
     {"ReturnItemCollectionMetrics", &kReturnItemCollectionMetrics},
     {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
     {"Key", &kRequiredItem},
-    {"ConditionalOperator", &kUnsupported},
-    {"Expected", &kUnsupported},
+    {"ConditionalOperator", &kConditionalOperatorOfWrite},
+    {"Expected", &kExpected},
     {"ConditionExpression", &kString},
     {"ExpressionAttributeValues", &kItem},
     {"ExpressionAttributeNames", &kNames},
 };
 constexpr Member kUpdateItemMembers[] = {
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
-    {"TableName", &kTableName},
+    {"TableName", &kTableNameOfWrite},
     {"ReturnItemCollectionMetrics", &kReturnItemCollectionMetrics},
-    {"ReturnValues", &kReturnValues},
+    {"ReturnValues", &kReturnValuesOfUpdate},
     {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
     {"Key", &kRequiredItem},
-    {"ConditionalOperator", &kUnsupported},
-    {"Expected", &kUnsupported},
-    {"AttributeUpdates", &kUnsupported},
+    {"ConditionalOperator", &kConditionalOperatorOfWrite},
+    {"Expected", &kExpected},
+    {"AttributeUpdates", &kAttributeUpdates},
     {"ConditionExpression", &kString},
     {"UpdateExpression", &kString},
     {"ExpressionAttributeValues", &kItem},
@@ -302,12 +359,12 @@ constexpr Member kQueryMembers[] = {
     {"Select", &kSelect},
     {"IndexName", &kOptionalName},
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
-    {"QueryFilter", &kUnsupported},
+    {"QueryFilter", &kConditions},
     {"TableName", &kTableName},
-    {"ConditionalOperator", &kUnsupported},
-    {"AttributesToGet", &kUnsupported},
+    {"ConditionalOperator", &kConditionalOperator},
+    {"AttributesToGet", &kAttributesToGet},
     {"Limit", &kLimit},
-    {"KeyConditions", &kUnsupported},
+    {"KeyConditions", &kConditions},
     {"ExclusiveStartKey", &kItem},
     {"ConsistentRead", &kBoolean},
     {"ScanIndexForward", &kBoolean},
@@ -323,11 +380,11 @@ constexpr Member kScanMembers[] = {
     {"TotalSegments", &kTotalSegments},
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
     {"TableName", &kTableName},
-    {"ConditionalOperator", &kUnsupported},
-    {"ScanFilter", &kUnsupported},
+    {"ConditionalOperator", &kConditionalOperator},
+    {"ScanFilter", &kConditions},
     {"Segment", &kSegment},
     {"Limit", &kLimit},
-    {"AttributesToGet", &kUnsupported},
+    {"AttributesToGet", &kAttributesToGet},
     {"ExclusiveStartKey", &kItem},
     {"ConsistentRead", &kBoolean},
     {"FilterExpression", &kString},
@@ -344,7 +401,7 @@ constexpr Schema kKeys{.type = JsonType::kList,
                        .length_max = 100};
 constexpr Member kKeysAndAttributesMembers[] = {
     {"Keys", &kKeys},
-    {"AttributesToGet", &kUnsupported},
+    {"AttributesToGet", &kAttributesToGet},
     {"ConsistentRead", &kBoolean},
     {"ProjectionExpression", &kString},
     {"ExpressionAttributeNames", &kNames},

@@ -356,6 +356,32 @@ bool IsOneOf(std::string_view text, std::span<const std::string_view> values) {
   return std::find(values.begin(), values.end(), text) != values.end();
 }
 
+std::string NewerValuesText(const Schema& schema) {
+  return fmt::format("Failed to satisfy constraint: Member must satisfy enum value set: [{}]",
+                     schema.newer_values_text);
+}
+
+// What is reported alone.
+Status CheckFirst(const dom::object& object, const Schema& schema) {
+  for (const Member& member : schema.members) {
+    if (!member.schema->empty_first && !member.schema->values_first) continue;
+    const auto value = FindMember(object, member.name);
+    if (!value) continue;
+    const std::string_view text = TextOf(*value);
+    if (member.schema->empty_first && text.empty()) {
+      return item::ValidationError(
+          "1 validation error detected: Value at '{}' failed to satisfy constraint: Member must "
+          "have length greater than or equal to 1",
+          member.name);
+    }
+    if (member.schema->values_first && !IsOneOf(text, member.schema->values)) {
+      return item::ValidationError("1 validation error detected: {}",
+                                   NewerValuesText(*member.schema));
+    }
+  }
+  return {};
+}
+
 class ConstraintChecker {
  public:
   void CheckMembers(const dom::object& object, const Schema& schema, const std::string& parent) {
@@ -411,8 +437,13 @@ class ConstraintChecker {
     }
     if (!schema.values.empty() && schema.other_value_message.empty() &&
         !IsOneOf(TextOf(*value), schema.values)) {
-      Add(value, schema, parent, name,
-          fmt::format("Member must satisfy enum value set: [{}]", fmt::join(schema.values, ", ")));
+      if (schema.newer_values_text.empty()) {
+        Add(value, schema, parent, name,
+            fmt::format("Member must satisfy enum value set: [{}]",
+                        fmt::join(schema.values, ", ")));
+      } else {
+        errors_.push_back(NewerValuesText(schema));
+      }
     }
     CheckRange(*value, schema, parent, name);
     CheckLength(*value, schema, parent, name);
@@ -515,6 +546,7 @@ Status CheckRequest(const dom::element& request, const Schema& schema) {
           "The parameter '{}' is required but was not present in the request", member.name);
     }
   }
+  VARVE_RETURN_IF_ERROR(CheckFirst(object, schema));
   ConstraintChecker constraints;
   constraints.CheckMembers(object, schema, "");
   VARVE_RETURN_IF_ERROR(constraints.status());

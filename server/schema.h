@@ -59,6 +59,9 @@ struct Schema {
   // An ARN (arn:...) of up to 1,024 characters will do as well as a name.
   bool or_arn = false;
   std::span<const std::string_view> values = {};
+  // How the newer words of the service list them, which say neither what was given nor where:
+  // those of the parameters that PutItem, UpdateItem and DeleteItem check in its newer way.
+  std::string_view newer_values_text = {};
   // What to say of a value that is not one of them, instead of a constraint.
   std::string_view other_value_message = {};
   int64_t value_min = std::numeric_limits<int64_t>::min();
@@ -67,6 +70,11 @@ struct Schema {
   size_t length_max = kUnbounded;
   bool keys_are_table_names = false;     // a map's keys
   size_t value_length_max = kUnbounded;  // a map's values have 1 to this many elements
+
+  // Looked at before anything else, and reported alone: whether a text is empty, and whether it is
+  // one of the values.
+  bool empty_first = false;
+  bool values_first = false;
 
   // Set on parameters that are known and not supported: giving one is a ValidationException.
   bool unsupported = false;

@@ -175,7 +175,8 @@ void CollectPaths(const Node& node, std::vector<const Path*>& paths) {
 
 }  // namespace
 
-Condition::Condition(std::unique_ptr<Node> root) : root_(std::move(root)) {
+Condition::Condition(std::unique_ptr<Node> root, std::string_view parameter)
+    : root_(std::move(root)), parameter_(parameter) {
   CollectPaths(*root_, paths_);
 }
 Condition::Condition(Condition&&) noexcept = default;
@@ -189,8 +190,7 @@ Status Condition::CheckAvoidsKey(const KeySchema& key) const {
     for (const Path* path : paths_) {
       if (path->front().name != attribute.name) continue;
       return ValidationError(
-          "Filter Expression can only contain non-primary key attributes: Primary key attribute: "
-          "{}",
+          "{} can only contain non-primary key attributes: Primary key attribute: {}", parameter_,
           attribute.name);
     }
     return absl::OkStatus();

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "item/expression/legacy.h"
 #include "item/expression/path.h"
 #include "item/value.h"
 
@@ -64,7 +65,8 @@ struct Node;  // of the syntax tree (ast.h)
 // A ConditionExpression or FilterExpression.
 class Condition {
  public:
-  explicit Condition(std::unique_ptr<Node> root);
+  // `parameter` is what an error of CheckAvoidsKey calls it; a literal.
+  explicit Condition(std::unique_ptr<Node> root, std::string_view parameter = "Filter Expression");
   Condition(Condition&&) noexcept;
   Condition& operator=(Condition&&) noexcept;
   ~Condition();
@@ -79,6 +81,7 @@ class Condition {
 
  private:
   std::unique_ptr<Node> root_;
+  std::string_view parameter_;
   std::vector<const Path*> paths_;  // in root_
 };
 
@@ -137,9 +140,10 @@ class KeyCondition {
   // One condition on one attribute.
   struct Clause {
     std::string attribute;
-    KeyRange::Sort operation;
+    KeyRange::Sort operation = KeyRange::Sort::kEqual;
     ValueView low;
     ValueView high;
+    bool indexable = true;  // false: of KeyConditions, with an operator that no key has
   };
   // At least one, each on another attribute.
   explicit KeyCondition(std::vector<Clause> clauses) : clauses_(std::move(clauses)) {}
@@ -159,7 +163,10 @@ class Update {
     std::unique_ptr<Node> value;
   };
 
-  explicit Update(std::vector<Action> actions);
+  // AttributeUpdates have words of their own for operands that don't fit, and add to lists.
+  enum class Dialect : uint8_t { kExpression, kAttributeUpdates };
+
+  explicit Update(std::vector<Action> actions, Dialect dialect = Dialect::kExpression);
   Update(Update&&) noexcept;
   Update& operator=(Update&&) noexcept;
   ~Update();
@@ -178,6 +185,7 @@ class Update {
 
  private:
   std::vector<Action> actions_;
+  Dialect dialect_;
   PathTree tree_;  // of the actions' paths; leaf i is actions_[i]
 };
 
@@ -191,8 +199,8 @@ enum class Operation : uint8_t {
   kScan,
 };
 
-// A request's expressions as they came. Null: the parameter is absent (which is not the same as
-// empty).
+// A request's expressions, or the legacy parameters in their place, as they came. Null: the
+// parameter is absent (which is not the same as empty).
 struct Source {
   Operation operation = Operation::kGetItem;
   std::optional<std::string_view> update;
@@ -204,6 +212,10 @@ struct Source {
   const AttributeValues* values = nullptr;
   // What is wrong with one of the values, if it could not be decoded: reported when its turn comes.
   Status invalid_value;
+  const LegacyParameters* legacy = nullptr;
+  // What is wrong with where a page begins (ExclusiveStartKey, Segment): its turn comes after the
+  // legacy parameters and before the expressions.
+  Status invalid_start;
 };
 
 struct Expressions {
@@ -213,6 +225,11 @@ struct Expressions {
   std::optional<Condition> filter;
   std::optional<Projection> projection;
 };
+
+// Whether the parameters of `source` may stand beside each other: no legacy ones beside
+// expressions, no placeholders without expressions, a ConditionalOperator only where it has
+// something to connect. The service looks at that first of all; Parse does it too.
+Status CheckParameters(const Source& source);
 
 // Parses and checks everything in `source`, placeholders included: each must be well formed, used,
 // and defined if used.

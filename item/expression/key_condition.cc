@@ -127,6 +127,9 @@ Status CheckOperand(const KeyAttribute& attribute, ValueView value) {
 }
 
 Status CheckOperands(const KeyAttribute& attribute, const KeyCondition::Clause& clause) {
+  if (!clause.indexable) {
+    return ValidationError("Attempted conditional constraint is not an indexable operation");
+  }
   VARVE_RETURN_IF_ERROR(CheckOperand(attribute, clause.low));
   if (clause.operation == Sort::kBetween) return CheckOperand(attribute, clause.high);
   if (clause.operation == Sort::kBeginsWith && attribute.type == ValueType::kNumber) {

@@ -125,13 +125,44 @@ class Parser {
 
   bool Deeper() {
     if (++depth_ <= kDepthMax) return true;
-    error_ = redundant_
-                 ? InvalidExpression(parameter_, "The expression has redundant parentheses;")
-                 : InvalidExpression(
-                       parameter_,
-                       fmt::format("The expression contains too many operators; operator count: {}",
-                                   std::max(operators_, kOperatorsMax + 1)));
+    switch (Nesting()) {
+      case Parentheses::kUnbalanced:
+        next_ = tokens_.size() - 1;
+        Fail();
+        break;
+      case Parentheses::kRedundant:
+        error_ = InvalidExpression(parameter_, "The expression has redundant parentheses;");
+        break;
+      case Parentheses::kNeeded:
+        error_ = InvalidExpression(
+            parameter_,
+            fmt::format("The expression contains too many operators; operator count: {}",
+                        std::max(operators_, kOperatorsMax + 1)));
+        break;
+    }
     return false;
+  }
+
+  // What is to be said of an expression that is too deep to be parsed.
+  enum class Parentheses : uint8_t { kUnbalanced, kRedundant, kNeeded };
+  Parentheses Nesting() const {
+    std::vector<size_t> open;               // the tokens of the parentheses that are
+    size_t closed_open = 0, closed_at = 0;  // the pair that was closed last
+    bool redundant = false;
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      if (tokens_[i].Is("(")) open.push_back(i);
+      if (!tokens_[i].Is(")")) continue;
+      if (open.empty()) return Parentheses::kUnbalanced;
+      const size_t begin = open.back();
+      open.pop_back();
+      const bool call = begin > 0 && tokens_[begin - 1].kind == TokenKind::kIdentifier &&
+                        KeywordIndex(tokens_[begin - 1]) < 0;
+      redundant |= !call && closed_open == begin + 1 && closed_at + 1 == i;
+      closed_open = begin;
+      closed_at = i;
+    }
+    if (!open.empty()) return Parentheses::kUnbalanced;
+    return redundant ? Parentheses::kRedundant : Parentheses::kNeeded;
   }
 
   NodePtr Operator(NodeKind kind) {

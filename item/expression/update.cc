@@ -50,16 +50,11 @@ StatusOr<AnyValue> EvaluateSum(const Node& node, const ItemView& old) {
   return AnyValue(Value::OfNumber(sum));
 }
 
-StatusOr<AnyValue> EvaluateAppend(const Node& node, const ItemView& old) {
-  VARVE_ASSIGN_OR_RETURN(const AnyValue first, Evaluate(*node.operands[0], old));
-  VARVE_ASSIGN_OR_RETURN(const AnyValue second, Evaluate(*node.operands[1], old));
-  if (!first.view().Is(ValueType::kList) || !second.view().Is(ValueType::kList)) {
-    return WrongOperand();
-  }
+StatusOr<AnyValue> Appended(const ListView& first, const ListView& second) {
   ValueBuilder builder;
   builder.BeginList();
-  for (const ValueView element : first.view().list()) builder.Copy(element);
-  for (const ValueView element : second.view().list()) builder.Copy(element);
+  for (const ValueView element : first) builder.Copy(element);
+  for (const ValueView element : second) builder.Copy(element);
   builder.EndList();
   Value list(builder.Finish());
   // Checked here and not only in the end, so that nested calls can't grow without bound.
@@ -67,6 +62,15 @@ StatusOr<AnyValue> EvaluateAppend(const Node& node, const ItemView& old) {
     return ValidationError("Item size to update has exceeded the maximum allowed size");
   }
   return AnyValue(std::move(list));
+}
+
+StatusOr<AnyValue> EvaluateAppend(const Node& node, const ItemView& old) {
+  VARVE_ASSIGN_OR_RETURN(const AnyValue first, Evaluate(*node.operands[0], old));
+  VARVE_ASSIGN_OR_RETURN(const AnyValue second, Evaluate(*node.operands[1], old));
+  if (!first.view().Is(ValueType::kList) || !second.view().Is(ValueType::kList)) {
+    return WrongOperand();
+  }
+  return Appended(first.view().list(), second.view().list());
 }
 
 StatusOr<AnyValue> Evaluate(const Node& node, const ItemView& old) {
@@ -137,9 +141,20 @@ Value Difference(SetView a, SetView b) {
   return Value(builder.Finish());
 }
 
-StatusOr<Effect> Add(const std::optional<ValueView>& old, ValueView value) {
+using Dialect = Update::Dialect;
+
+Status TypesDiffer(Dialect dialect) {
+  if (dialect == Dialect::kExpression) return WrongOperand();
+  return ValidationError("Type mismatch for attribute to update");
+}
+
+StatusOr<Effect> Add(const std::optional<ValueView>& old, ValueView value, Dialect dialect) {
   if (!old) return Effect{Effect::Kind::kPut, value};
-  if (old->type() != value.type()) return WrongOperand();
+  if (old->type() != value.type()) return TypesDiffer(dialect);
+  if (value.Is(ValueType::kList)) {  // of AttributeUpdates
+    VARVE_ASSIGN_OR_RETURN(AnyValue list, Appended(old->list(), value.list()));
+    return Effect{Effect::Kind::kPut, std::move(list)};
+  }
   if (!value.Is(ValueType::kNumber)) {
     return Effect{Effect::Kind::kPut, Union(old->set(), value.set())};
   }
@@ -147,9 +162,9 @@ StatusOr<Effect> Add(const std::optional<ValueView>& old, ValueView value) {
   return Effect{Effect::Kind::kPut, Value::OfNumber(sum)};
 }
 
-StatusOr<Effect> Delete(const std::optional<ValueView>& old, ValueView value) {
+StatusOr<Effect> Delete(const std::optional<ValueView>& old, ValueView value, Dialect dialect) {
   if (!old) return Effect{};
-  if (old->type() != value.type()) return WrongOperand();
+  if (old->type() != value.type()) return TypesDiffer(dialect);
   Value rest = Difference(old->set(), value.set());
   if (rest.view().set().empty()) return Effect{Effect::Kind::kRemove, {}};
   return Effect{Effect::Kind::kPut, std::move(rest)};
@@ -241,8 +256,8 @@ PathTree TreeOf(const std::vector<Update::Action>& actions) {
 
 }  // namespace
 
-Update::Update(std::vector<Action> actions)
-    : actions_(std::move(actions)), tree_(TreeOf(actions_)) {}
+Update::Update(std::vector<Action> actions, Dialect dialect)
+    : actions_(std::move(actions)), dialect_(dialect), tree_(TreeOf(actions_)) {}
 Update::Update(Update&&) noexcept = default;
 Update& Update::operator=(Update&&) noexcept = default;
 Update::~Update() = default;
@@ -277,11 +292,13 @@ StatusOr<Item> Update::Apply(const ItemView& old) const {
         effects[i].kind = Effect::Kind::kRemove;
         break;
       case Action::Kind::kAdd: {
-        VARVE_ASSIGN_OR_RETURN(effects[i], Add(Find(old, action.path), action.value->value));
+        VARVE_ASSIGN_OR_RETURN(effects[i],
+                               Add(Find(old, action.path), action.value->value, dialect_));
         break;
       }
       case Action::Kind::kDelete: {
-        VARVE_ASSIGN_OR_RETURN(effects[i], Delete(Find(old, action.path), action.value->value));
+        VARVE_ASSIGN_OR_RETURN(effects[i],
+                               Delete(Find(old, action.path), action.value->value, dialect_));
         break;
       }
     }

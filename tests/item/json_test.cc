@@ -28,7 +28,7 @@ TEST(Json, NormalisesWhatTheServiceNormalises) {
   EXPECT_EQ(TextOf(ItemOf("{'n':{'N':'+01.500'}}")), "{'n':{'N':'1.5'}}");
   EXPECT_EQ(TextOf(ItemOf("{'n':{'N':'1e3'}}")), "{'n':{'N':'1000'}}");
   EXPECT_EQ(TextOf(ItemOf("{'s':{'SS':['b','a']}}")), "{'s':{'SS':['a','b']}}");
-  EXPECT_EQ(TextOf(ItemOf("{'n':{'NULL':false}}")), "{'n':{'NULL':true}}");
+  EXPECT_EQ(TextOf(ItemOf("{'n':{'NULL':'yes'}}")), "{'n':{'NULL':true}}");
   EXPECT_EQ(TextOf(ItemOf("{'b':{'BOOL':'TRUE'}}")), "{'b':{'BOOL':true}}");
   EXPECT_EQ(TextOf(ItemOf("{'s':{'S':'x','N':null}}")), "{'s':{'S':'x'}}");
 }
@@ -45,7 +45,10 @@ TEST(Json, RefusesInTheServicesWords) {
        "ValidationException: Supplied AttributeValue has more than one datatypes set, must contain "
        "exactly one of the supported datatypes"},
       {"{'a':{'N':''}}",
-       "ValidationException: The parameter cannot be converted to a numeric value"},
+       "ValidationException: The parameter cannot be converted to a numeric value: "},
+      {"{'a':{'NULL':false}}",
+       "ValidationException: One or more parameter values were invalid: Null attribute value types "
+       "must have the value of true"},
       {"{'a':{'N':'b'}}",
        "ValidationException: The parameter cannot be converted to a numeric value: b"},
       {"{'a':{'NS':['1','b']}}",
@@ -62,13 +65,15 @@ TEST(Json, RefusesInTheServicesWords) {
       {"{'a':{'L':[{'M':{'b':{'SS':[]}}}]}}",
        "ValidationException: One or more parameter values were invalid: An string set  may not be "
        "empty"},
-      {"{'a':{'SS':['x','y','x']}}",
-       "ValidationException: One or more parameter values were invalid: Input collection [x, y, x] "
-       "contains duplicates."},
-      {"{'a':{'NS':['1','1.0']}}", "ValidationException: Input collection contains duplicates"},
-      {"{'a':{'BS':['AA==','AA==']}}",
-       "ValidationException: One or more parameter values were invalid: Input collection [AA==, "
-       "AA==]of type BS contains duplicates."},
+      {"{'a':{'SS':['y','x','y','a']}}",
+       "ValidationException: One or more parameter values were invalid: Input collection "
+       "[\"x\", \"y\", \"y\", \"a\"] contains duplicates."},
+      {"{'a':{'NS':['1','1.0']}}",
+       "ValidationException: One or more parameter values were invalid: Input collection contains "
+       "duplicates."},
+      {"{'a':{'BS':['/w==','AA==','AA==']}}",
+       "ValidationException: One or more parameter values were invalid: Input collection "
+       "[\"AA==\",\"/w==\",\"AA==\"]of type BS contains duplicates."},
       {"{'a':'x'}", "SerializationException: Unexpected value type in payload"},
       {"{'a':{'N':1}}", "SerializationException: Unexpected value type in payload"},
       {"{'a':{'B':'A'}}",
@@ -79,6 +84,23 @@ TEST(Json, RefusesInTheServicesWords) {
   };
   for (const auto& [text, error] : cases)
     EXPECT_EQ(ErrorText(TryItem(text).status()), error) << text;
+}
+
+TEST(Json, RefusesInTheServicesOlderWords) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"{'a':{'N':''}}",
+       "ValidationException: The parameter cannot be converted to a numeric value"},
+      {"{'a':{'SS':['y','x','y']}}",
+       "ValidationException: One or more parameter values were invalid: Input collection [y, x, y] "
+       "contains duplicates."},
+      {"{'a':{'NS':['1','1.0']}}", "ValidationException: Input collection contains duplicates"},
+      {"{'a':{'BS':['/w==','AA==','AA==']}}",
+       "ValidationException: One or more parameter values were invalid: Input collection [/w==, "
+       "AA==, AA==]of type BS contains duplicates."},
+  };
+  for (const auto& [text, error] : cases) {
+    EXPECT_EQ(ErrorText(TryItem(text, ValueWording::kOlder).status()), error) << text;
+  }
 }
 
 TEST(Json, BoundsNesting) {
@@ -101,10 +123,10 @@ TEST(Json, EscapesStrings) {
 
 TEST(Json, HoldsBackWhatIsWrongWithExpressionValues) {
   simdjson::dom::parser parser;
-  const auto read = [&](std::string_view text) {
+  const auto read = [&](std::string_view text, ValueWording wording = ValueWording::kCurrent) {
     ExpressionParameters parameters;
-    const Status status =
-        ExpressionValuesFromJson(parser.parse(WithDoubleQuotes(text)).value(), &parameters);
+    const Status status = ExpressionValuesFromJson(parser.parse(WithDoubleQuotes(text)).value(),
+                                                   &parameters, wording);
     EXPECT_TRUE(status.ok());
     return parameters;
   };
@@ -115,6 +137,8 @@ TEST(Json, HoldsBackWhatIsWrongWithExpressionValues) {
   EXPECT_TRUE(good.invalid_value.ok());
 
   EXPECT_EQ(ErrorText(read("{':a':{'N':'x'}}").invalid_value),
+            "ValidationException: The parameter cannot be converted to a numeric value: x");
+  EXPECT_EQ(ErrorText(read("{':a':{'N':'x'}}", ValueWording::kOlder).invalid_value),
             "ValidationException: ExpressionAttributeValues contains invalid value: The parameter "
             "cannot be converted to a numeric value: x for key :a");
 }

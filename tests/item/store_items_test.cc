@@ -117,8 +117,9 @@ TEST_F(StoreItems, PutAndDeleteReturnOldValues) {
   put.item = ItemOf("{'p':{'S':'a'},'n':{'N':'2'}}");
   EXPECT_EQ(AttributesOf(Run(store_->PutItem(put))), "{'n':{'N':'1'},'p':{'S':'a'}}");
   put.return_values = ReturnValues::kAllNew;
-  EXPECT_EQ(AttributesOf(Run(store_->PutItem(put))),
-            "ValidationException: ReturnValues can only be ALL_OLD or NONE");
+  EXPECT_EQ(
+      AttributesOf(Run(store_->PutItem(put))),
+      "ValidationException: 1 validation error detected: ReturnValues can only be ALL_OLD or NONE");
 
   DeleteItemRequest erase;
   erase.table_name = "Simple";

@@ -19,12 +19,13 @@ inline std::string WithDoubleQuotes(std::string_view text) {
   return json;
 }
 
-inline StatusOr<Item> TryItem(std::string_view text) {
+inline StatusOr<Item> TryItem(std::string_view text,
+                              ValueWording wording = ValueWording::kCurrent) {
   simdjson::dom::parser parser;
   simdjson::dom::element element;
   const auto error = parser.parse(WithDoubleQuotes(text)).get(element);
   if (error != simdjson::SUCCESS) return InvalidArgument("not JSON: {}", text);
-  return ItemFromJson(element);
+  return ItemFromJson(element, wording);
 }
 
 inline Item ItemOf(std::string_view text) {

@@ -217,8 +217,10 @@ TEST(RequestConstraints, ACutEndsWithAWholeCharacter) {
 }
 
 TEST(RequestConstraints, UnsupportedParametersAreNotSilentlyIgnored) {
-  EXPECT_EQ(Check(kPutItemSchema, R"({"TableName":"abc","Item":{},"Expected":{}})"),
-            "ValidationException: The parameter 'Expected' is not supported");
+  EXPECT_EQ(Check(kCreateTableSchema,
+                  R"({"TableName":"abc","AttributeDefinitions":[],"KeySchema":[{"AttributeName":"a",)"
+                  R"("KeyType":"HASH"}],"ResourcePolicy":"x"})"),
+            "ValidationException: The parameter 'ResourcePolicy' is not supported");
 }
 
 }  // namespace

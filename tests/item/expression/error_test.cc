@@ -55,15 +55,14 @@ TEST(ExpressionErrors, PlaceholdersNeedExpressions) {
     source.operation = operation;
     return MessageOf(source);
   };
-  const std::string prefix =
-      "ExpressionAttributeValues can only be specified when using expressions: ";
-  EXPECT_EQ(message(Operation::kPutItem), prefix + "ConditionExpression is null");
-  EXPECT_EQ(message(Operation::kUpdateItem),
-            prefix + "UpdateExpression and ConditionExpression are null");
+  const std::string message_of_all =
+      "ExpressionAttributeValues can only be specified when using expressions";
+  EXPECT_EQ(message(Operation::kPutItem), message_of_all);
+  EXPECT_EQ(message(Operation::kUpdateItem), message_of_all);
   EXPECT_EQ(message(Operation::kQuery),
-            prefix + "FilterExpression and KeyConditionExpression are null");
+            message_of_all + ": FilterExpression and KeyConditionExpression are null");
   source.projection = "a";
-  EXPECT_EQ(message(Operation::kScan), prefix + "FilterExpression is null");
+  EXPECT_EQ(message(Operation::kScan), message_of_all + ": FilterExpression is null");
 }
 
 TEST(ExpressionErrors, PlaceholdersAreWellFormed) {
