@@ -2,11 +2,15 @@
 
 #include <absl/strings/cord.h>
 
+#include "base/coding.h"
+
 namespace varve::item {
 namespace {
 
 constexpr char kTypePayload[] = "varve/error-type";
 constexpr char kItemPayload[] = "varve/error-item";
+// Reason after reason: code, message, item (empty: none), each behind its length.
+constexpr char kReasonsPayload[] = "varve/error-reasons";
 
 absl::Cord CordOf(std::string_view bytes) {
   return absl::Cord(absl::string_view(bytes.data(), bytes.size()));
@@ -24,6 +28,7 @@ absl::StatusCode CodeOf(ErrorType type) {
       return absl::StatusCode::kNotFound;
     case ErrorType::kResourceInUseException:
     case ErrorType::kConditionalCheckFailedException:
+    case ErrorType::kDuplicateItemException:
       return absl::StatusCode::kFailedPrecondition;
     case ErrorType::kLimitExceededException:
     case ErrorType::kItemCollectionSizeLimitExceededException:
@@ -71,6 +76,8 @@ std::string_view ErrorTypeName(ErrorType type) {
       return "IdempotentParameterMismatchException";
     case ErrorType::kServiceUnavailable:
       return "ServiceUnavailable";
+    case ErrorType::kDuplicateItemException:
+      return "DuplicateItemException";
   }
   return "InternalServerError";
 }
@@ -117,6 +124,61 @@ std::optional<Item> ItemOfError(const Status& status) {
   const auto payload = status.GetPayload(kItemPayload);
   if (!payload) return std::nullopt;
   return Item(std::string(*payload));
+}
+
+Status TransactionConflict() {
+  return MakeError(ErrorType::kTransactionConflictException, "Transaction is ongoing for the item");
+}
+
+CancellationReason ReasonOf(const Status& error) {
+  CancellationReason reason;
+  const ErrorType type = TypeOfError(error);
+  reason.code = ErrorTypeName(type);
+  constexpr std::string_view kException = "Exception";
+  if (type == ErrorType::kValidationException) {
+    reason.code = "ValidationError";
+  } else if (reason.code.ends_with(kException)) {
+    reason.code.resize(reason.code.size() - kException.size());
+  }
+  reason.message = Message(error);
+  reason.item = ItemOfError(error);
+  return reason;
+}
+
+Status TransactionCanceled(const std::vector<CancellationReason>& reasons) {
+  std::string codes;
+  std::string payload;
+  for (const CancellationReason& reason : reasons) {
+    if (!codes.empty()) codes += ", ";
+    codes += reason.code;
+    AppendLengthPrefixed(payload, reason.code);
+    AppendLengthPrefixed(payload, reason.message);
+    AppendLengthPrefixed(payload, reason.item ? reason.item->encoded() : std::string_view());
+  }
+  Status status = MakeError(
+      ErrorType::kTransactionCanceledException,
+      fmt::format("Transaction cancelled, please refer cancellation reasons for specific reasons "
+                  "[{}]",
+                  codes));
+  status.SetPayload(kReasonsPayload, CordOf(payload));
+  return status;
+}
+
+std::vector<CancellationReason> ReasonsOfError(const Status& status) {
+  std::vector<CancellationReason> reasons;
+  const auto payload = status.GetPayload(kReasonsPayload);
+  if (!payload) return reasons;
+  const std::string bytes(*payload);
+  std::string_view rest = bytes;
+  std::string_view code, message, item;
+  while (TakeLengthPrefixed(rest, &code) && TakeLengthPrefixed(rest, &message) &&
+         TakeLengthPrefixed(rest, &item)) {
+    CancellationReason& reason = reasons.emplace_back();
+    reason.code = code;
+    reason.message = message;
+    if (!item.empty()) reason.item.emplace(std::string(item));
+  }
+  return reasons;
 }
 
 }  // namespace varve::item

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "item/value.h"
@@ -28,6 +29,7 @@ enum class ErrorType : uint8_t {
   kTransactionInProgressException,
   kIdempotentParameterMismatchException,
   kServiceUnavailable,
+  kDuplicateItemException,
 };
 
 // "ValidationException" and so on.
@@ -60,5 +62,23 @@ Status TableNotFound(std::string_view table_name);
 Status ConditionalCheckFailed(std::optional<ItemView> item = std::nullopt);
 // That item; nothing if the status carries none.
 std::optional<Item> ItemOfError(const Status& status);
+
+// A write of one item met a transaction of that item.
+Status TransactionConflict();
+
+// What became of one item of a transaction that was cancelled.
+struct CancellationReason {
+  std::string code = "None";  // "ConditionalCheckFailed" and so on
+  std::string message;        // empty: none
+  std::optional<Item> item;   // as it stands, if the request asked for it
+};
+
+// The reason that `error`, the error of an operation on the item alone, gives.
+CancellationReason ReasonOf(const Status& error);
+
+// A transaction's error. `reasons` has one for each of its items, in their order.
+Status TransactionCanceled(const std::vector<CancellationReason>& reasons);
+// Those reasons; none if the status carries none.
+std::vector<CancellationReason> ReasonsOfError(const Status& status);
 
 }  // namespace varve::item

@@ -167,7 +167,8 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
   change.table = write.table.get();
   change.key = std::move(write.key);
   change.new_item = write.new_item;
-  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(change.key));
+  const KeyLocks::Guard lock = co_await locks_.LockUnlessTransaction(KeyLocks::HashOf(change.key));
+  if (!lock.held()) co_return TransactionConflict();
   OldItem old;
   if (NeedsOldItem(*write.table) || write.condition != nullptr || write.return_old || metered) {
     VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(change.key, &old.bytes));
@@ -230,7 +231,8 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   Change change;
   change.table = table.get();
   change.key = EngineKey(table->key_space, table->key, request.key);
-  const KeyLocks::Guard lock = co_await locks_.Lock(KeyLocks::HashOf(change.key));
+  const KeyLocks::Guard lock = co_await locks_.LockUnlessTransaction(KeyLocks::HashOf(change.key));
+  if (!lock.held()) co_return TransactionConflict();
   OldItem old;
   VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(change.key, &old.bytes));
   old.Describe(&change);

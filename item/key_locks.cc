@@ -2,21 +2,36 @@
 
 namespace varve::item {
 
-bool KeyLocks::TryLock(uint64_t hash) {
-  Shard& shard = ShardOf(hash);
-  absl::MutexLock lock(&shard.mutex);
-  return shard.held.try_emplace(hash).second;
-}
-
-bool KeyLocks::Enqueue(uint64_t hash, Node* node) {
+KeyLocks::Outcome KeyLocks::Request(uint64_t hash, Node* node, bool may_queue) {
   Shard& shard = ShardOf(hash);
   absl::MutexLock lock(&shard.mutex);
   const auto [entry, was_free] = shard.held.try_emplace(hash);
-  if (was_free) return false;
   Queue& queue = entry->second;
+  const bool is_transaction = node->mode == Mode::kTransaction;
+  if (was_free) {
+    queue.held_by_transaction = is_transaction;
+    queue.transactions = is_transaction ? 1 : 0;
+    return Outcome::kLocked;
+  }
+  if (node->mode != Mode::kWait && queue.transactions > 0) return Outcome::kConflict;
+  if (!may_queue) return Outcome::kQueued;
+  if (is_transaction) ++queue.transactions;
   (queue.last == nullptr ? queue.first : queue.last->next) = node;
   queue.last = node;
-  return true;
+  return Outcome::kQueued;
+}
+
+KeyLocks::Guard KeyLocks::TryLock(uint64_t hash) {
+  Shard& shard = ShardOf(hash);
+  absl::MutexLock lock(&shard.mutex);
+  return shard.held.try_emplace(hash).second ? Guard(this, hash) : Guard();
+}
+
+bool KeyLocks::IsInTransaction(uint64_t hash) {
+  Shard& shard = ShardOf(hash);
+  absl::MutexLock lock(&shard.mutex);
+  const auto entry = shard.held.find(hash);
+  return entry != shard.held.end() && entry->second.transactions > 0;
 }
 
 void KeyLocks::Unlock(uint64_t hash) {
@@ -34,6 +49,8 @@ void KeyLocks::Unlock(uint64_t hash) {
     // The lock passes to the first in line without becoming free.
     queue.first = node->next;
     if (queue.first == nullptr) queue.last = nullptr;
+    if (queue.held_by_transaction) --queue.transactions;
+    queue.held_by_transaction = node->mode == Mode::kTransaction;
     next = node->waiter;
   }
   next.Wake();

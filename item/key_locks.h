@@ -6,6 +6,9 @@
 // is harmless as long as one task never waits for a lock it holds. A task that takes several first
 // sorts its hashes and drops repetitions. Waiters get a lock in the order they asked. Memory is
 // used for what is held, nothing for what is not. Thread-safe.
+//
+// Transactions hold locks in a way that others can see: who would have to wait behind one may
+// prefer to be told (LockUnlessTransaction), as the service tells its clients of the conflict.
 #pragma once
 
 #include <absl/base/thread_annotations.h>
@@ -26,7 +29,7 @@ class KeyLocks {
  public:
   class [[nodiscard]] Guard {
    public:
-    Guard() = default;
+    Guard() = default;  // holds nothing
     Guard(KeyLocks* locks, uint64_t hash) : locks_(locks), hash_(hash) {}
     Guard(Guard&& other) noexcept
         : locks_(std::exchange(other.locks_, nullptr)), hash_(other.hash_) {}
@@ -37,6 +40,7 @@ class KeyLocks {
       return *this;
     }
     ~Guard() { Unlock(); }
+    bool held() const { return locks_ != nullptr; }
     void Unlock() {
       if (locks_ != nullptr) std::exchange(locks_, nullptr)->Unlock(hash_);
     }
@@ -52,33 +56,62 @@ class KeyLocks {
 
   static uint64_t HashOf(std::string_view key) { return Hash(key); }
 
-  auto Lock(uint64_t hash) {
-    struct Awaiter : Node {
-      KeyLocks* locks;
-      uint64_t hash;
-      bool await_ready() { return locks->TryLock(hash); }
-      bool await_suspend(std::coroutine_handle<> self) {
-        waiter = {self, io::Executor::Current()};
-        return locks->Enqueue(hash, this);
-      }
-      Guard await_resume() { return Guard(locks, hash); }
-    };
-    Awaiter awaiter;
-    awaiter.locks = this;
-    awaiter.hash = hash;
-    return awaiter;
-  }
+  // Waits for the lock, whoever has it.
+  auto Lock(uint64_t hash) { return MakeAwaiter(hash, Mode::kWait); }
+  // Waits for the lock, but not behind a transaction that has it or waits for it: then the guard
+  // holds nothing.
+  auto LockUnlessTransaction(uint64_t hash) { return MakeAwaiter(hash, Mode::kNotBehindOne); }
+  // The same for a transaction itself.
+  auto LockForTransaction(uint64_t hash) { return MakeAwaiter(hash, Mode::kTransaction); }
+  // The lock if nobody has it.
+  Guard TryLock(uint64_t hash);
+  // Whether a transaction has the lock or waits for it.
+  bool IsInTransaction(uint64_t hash);
 
  private:
+  enum class Mode : uint8_t { kWait, kNotBehindOne, kTransaction };
+  enum class Outcome : uint8_t { kLocked, kQueued, kConflict };
+
   // A waiter, in the frame of the coroutine that waits.
   struct Node {
     io::Waiter waiter{};
     Node* next = nullptr;
+    Mode mode = Mode::kWait;
   };
   struct Queue {
     Node* first = nullptr;
     Node* last = nullptr;
+    uint32_t transactions = 0;  // that have the lock or wait for it
+    bool held_by_transaction = false;
   };
+
+  struct Awaiter : Node {
+    KeyLocks* locks = nullptr;
+    uint64_t hash = 0;
+    Outcome outcome = Outcome::kQueued;
+
+    bool await_ready() {
+      outcome = locks->Request(hash, this, /*may_queue=*/false);
+      return outcome != Outcome::kQueued;
+    }
+    bool await_suspend(std::coroutine_handle<> self) {
+      waiter = {self, io::Executor::Current()};
+      // Once queued, another thread may resume this coroutine at any time: nothing here is touched.
+      const Outcome requested = locks->Request(hash, this, /*may_queue=*/true);
+      if (requested == Outcome::kQueued) return true;
+      outcome = requested;
+      return false;
+    }
+    Guard await_resume() { return outcome == Outcome::kConflict ? Guard() : Guard(locks, hash); }
+  };
+  Awaiter MakeAwaiter(uint64_t hash, Mode mode) {
+    Awaiter awaiter;
+    awaiter.locks = this;
+    awaiter.hash = hash;
+    awaiter.mode = mode;
+    return awaiter;
+  }
+
   struct Shard {
     absl::Mutex mutex;
     // An entry for every held lock, with those who wait for it.
@@ -87,9 +120,8 @@ class KeyLocks {
   static constexpr size_t kShards = 64;
 
   Shard& ShardOf(uint64_t hash) { return shards_[hash % kShards]; }
-  bool TryLock(uint64_t hash);
-  // False if the lock was free after all, and is now held.
-  bool Enqueue(uint64_t hash, Node* node);
+  // kQueued without `may_queue`: it would have to wait.
+  Outcome Request(uint64_t hash, Node* node, bool may_queue);
   void Unlock(uint64_t hash);
 
   std::array<Shard, kShards> shards_;

@@ -168,6 +168,9 @@ struct ConsumedCapacity {
   // For INDEXES: the table's own share, ConsumedCapacity.Table.CapacityUnits, and the shares of
   // the indexes that have one, by name.
   std::optional<double> table_capacity_units;
+  // Of transactions, which say of all units what they are for.
+  enum class Purpose : uint8_t { kUnsaid, kRead, kWrite };
+  Purpose purpose = Purpose::kUnsaid;
   std::vector<std::pair<std::string, double>> local_index_units;
   std::vector<std::pair<std::string, double>> global_index_units;
 };
@@ -415,6 +418,54 @@ struct BatchWriteItemResponse {
   std::vector<ConsumedCapacity> consumed_capacity;  // empty unless asked for
   // By table; empty unless asked for.
   std::vector<std::pair<std::string, std::vector<ItemCollectionMetrics>>> item_collection_metrics;
+};
+
+// ---- Transactions
+
+// The parameters of ConditionCheck, Put, Update or Delete.
+struct TransactWriteAction {
+  std::string table_name;
+  Item item;  // of Put: the item; otherwise its key
+  std::optional<std::string> update_expression;
+  std::optional<std::string> condition_expression;
+  ExpressionParameters expression_parameters;
+  bool return_old_on_condition_check_failure = false;
+};
+
+// One of them.
+struct TransactWriteItem {
+  std::optional<TransactWriteAction> condition_check;
+  std::optional<TransactWriteAction> put;
+  std::optional<TransactWriteAction> update;
+  std::optional<TransactWriteAction> remove;
+};
+
+struct TransactWriteItemsRequest {
+  std::vector<TransactWriteItem> transact_items;  // 1 to 100
+  std::optional<std::string> client_request_token;
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+  bool return_item_collection_metrics = false;
+};
+struct TransactWriteItemsResponse {
+  // By table, in the order of the request; empty unless asked for.
+  std::vector<ConsumedCapacity> consumed_capacity;
+  std::vector<std::pair<std::string, std::vector<ItemCollectionMetrics>>> item_collection_metrics;
+};
+
+struct TransactGetItem {
+  std::string table_name;
+  Item key;
+  std::optional<std::string> projection_expression;
+  ExpressionParameters expression_parameters;  // names only
+};
+
+struct TransactGetItemsRequest {
+  std::vector<TransactGetItem> transact_items;  // 1 to 100
+  ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+};
+struct TransactGetItemsResponse {
+  std::vector<std::optional<Item>> responses;
+  std::vector<ConsumedCapacity> consumed_capacity;  // as above
 };
 
 }  // namespace varve::item

@@ -3,7 +3,11 @@
 namespace varve::item {
 
 Store::Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Catalogue> catalogue)
-    : io_(io), db_(db), options_(std::move(options)), catalogue_(std::move(catalogue)) {}
+    : io_(io),
+      db_(db),
+      options_(std::move(options)),
+      catalogue_(std::move(catalogue)),
+      tokens_(io, db) {}
 
 Store::~Store() = default;
 

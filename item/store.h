@@ -10,8 +10,10 @@
 // Every operation is a task for a coroutine on an executor of the Db's Io, and may run on any
 // number of executors side by side. Writes of one item are serialised by a lock on its key, so a
 // condition holds when its write takes effect; a write is in the engine as one batch, seen whole or
-// not at all. Reads take no lock and always see the newest state. A table that is created is ACTIVE
-// when CreateTable returns, and gone when DeleteTable returns.
+// not at all, and so is a transaction, which has the locks of all its items. A write of one item
+// that meets a transaction there is refused (TransactionConflictException). Reads take no lock and
+// always see the newest state. A table that is created is ACTIVE when CreateTable returns, and gone
+// when DeleteTable returns.
 //
 // Errors are those of item/errors.h. A request must stay alive and unchanged until its task is
 // done.
@@ -32,6 +34,8 @@
 #include "item/key_locks.h"
 #include "item/keys.h"
 #include "item/requests.h"
+#include "item/transaction.h"
+#include "item/transaction_tokens.h"
 
 namespace varve::item {
 
@@ -76,6 +80,11 @@ class Store {
   io::Task<StatusOr<BatchGetItemResponse>> BatchGetItem(const BatchGetItemRequest& request);
   io::Task<StatusOr<BatchWriteItemResponse>> BatchWriteItem(const BatchWriteItemRequest& request);
 
+  io::Task<StatusOr<TransactWriteItemsResponse>> TransactWriteItems(
+      const TransactWriteItemsRequest& request);
+  io::Task<StatusOr<TransactGetItemsResponse>> TransactGetItems(
+      const TransactGetItemsRequest& request);
+
  private:
   Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Catalogue> catalogue);
 
@@ -112,6 +121,13 @@ class Store {
   };
   io::Task<StatusOr<WriteResult>> WriteItem(SingleWrite write);
 
+  // Does all that `transaction` says, or nothing: TransactionCanceled, with the reason of each
+  // part; TransactionInProgressException or IdempotentParameterMismatchException, if its token is
+  // that of another. It does not wait for another transaction, which is a reason, too.
+  io::Task<StatusOr<TransactionResult>> CommitTransaction(const Transaction& transaction);
+  io::Task<Status> LockForTransaction(const Transaction& transaction,
+                                      std::vector<KeyLocks::Guard>* locks);
+
   // The table of a data operation: ResourceNotFoundException if there is none.
   StatusOr<TablePointer> TableOf(std::string_view name) const;
 
@@ -135,6 +151,7 @@ class Store {
   const StoreOptions options_;
   const std::unique_ptr<Catalogue> catalogue_;
   KeyLocks locks_;
+  TransactionTokens tokens_;
 };
 
 }  // namespace varve::item

@@ -290,6 +290,25 @@ Status Read(const dom::object& json, item::WriteRequest* to) {
   return {};
 }
 
+// An action of TransactWriteItems; its item or key is under `item_name`.
+Status Read(const dom::object& json, std::string_view name, std::string_view item_name,
+            std::optional<item::TransactWriteAction>* to) {
+  const auto value = FindMember(json, name);
+  if (!value) return {};
+  const dom::object action_json = ObjectOf(*value);
+  item::TransactWriteAction& action = to->emplace();
+  Read(action_json, "TableName", &action.table_name);
+  if (const auto item = FindMember(action_json, item_name)) {
+    VARVE_ASSIGN_OR_RETURN(action.item, item::ItemFromJson(*item, item::ValueWording::kOlder));
+  }
+  Read(action_json, "UpdateExpression", &action.update_expression);
+  Read(action_json, "ConditionExpression", &action.condition_expression);
+  VARVE_RETURN_IF_ERROR(
+      Read(action_json, &action.expression_parameters, item::ValueWording::kOlder));
+  action.return_old_on_condition_check_failure = WantsOldOnCheckFailure(action_json);
+  return {};
+}
+
 }  // namespace
 
 Status Decode(const dom::object& json, item::BatchGetItemRequest* request) {
@@ -432,6 +451,43 @@ Status Decode(const dom::object& json, item::ScanRequest* request) {
                              &request->exclusive_start_key, &request->invalid_start_key));
   Read(json, "ConsistentRead", &request->consistent_read);
   Read(json, &request->return_consumed_capacity);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::TransactGetItemsRequest* request) {
+  if (const auto items = FindMember(json, "TransactItems")) {
+    for (const dom::element& element : ArrayOf(*items)) {
+      item::TransactGetItem& decoded = request->transact_items.emplace_back();
+      const auto get = element.is_null() ? std::nullopt : FindMember(ObjectOf(element), "Get");
+      if (!get) continue;
+      const dom::object get_json = ObjectOf(*get);
+      Read(get_json, "TableName", &decoded.table_name);
+      if (const auto key = FindMember(get_json, "Key")) {
+        VARVE_ASSIGN_OR_RETURN(decoded.key, item::ItemFromJson(*key, item::ValueWording::kOlder));
+      }
+      Read(get_json, "ProjectionExpression", &decoded.projection_expression);
+      VARVE_RETURN_IF_ERROR(Read(get_json, &decoded.expression_parameters.names));
+    }
+  }
+  Read(json, &request->return_consumed_capacity);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::TransactWriteItemsRequest* request) {
+  if (const auto items = FindMember(json, "TransactItems")) {
+    for (const dom::element& element : ArrayOf(*items)) {
+      item::TransactWriteItem& decoded = request->transact_items.emplace_back();
+      if (element.is_null()) continue;
+      const dom::object item_json = ObjectOf(element);
+      VARVE_RETURN_IF_ERROR(Read(item_json, "ConditionCheck", "Key", &decoded.condition_check));
+      VARVE_RETURN_IF_ERROR(Read(item_json, "Put", "Item", &decoded.put));
+      VARVE_RETURN_IF_ERROR(Read(item_json, "Update", "Key", &decoded.update));
+      VARVE_RETURN_IF_ERROR(Read(item_json, "Delete", "Key", &decoded.remove));
+    }
+  }
+  Read(json, "ClientRequestToken", &request->client_request_token);
+  Read(json, &request->return_consumed_capacity);
+  request->return_item_collection_metrics = WantsCollectionMetrics(json);
   return {};
 }
 

@@ -21,6 +21,8 @@ Status Decode(const simdjson::dom::object& json, item::ListTablesRequest* reques
 Status Decode(const simdjson::dom::object& json, item::PutItemRequest* request);
 Status Decode(const simdjson::dom::object& json, item::QueryRequest* request);
 Status Decode(const simdjson::dom::object& json, item::ScanRequest* request);
+Status Decode(const simdjson::dom::object& json, item::TransactGetItemsRequest* request);
+Status Decode(const simdjson::dom::object& json, item::TransactWriteItemsRequest* request);
 Status Decode(const simdjson::dom::object& json, item::UpdateItemRequest* request);
 Status Decode(const simdjson::dom::object& json, item::UpdateTableRequest* request);
 

@@ -56,10 +56,20 @@ struct Operation {
 
 // By name.
 constexpr std::array kOperations = {
-    VARVE_OPERATION(BatchGetItem), VARVE_OPERATION(BatchWriteItem), VARVE_OPERATION(CreateTable),
-    VARVE_OPERATION(DeleteItem),   VARVE_OPERATION(DeleteTable),    VARVE_OPERATION(DescribeTable),
-    VARVE_OPERATION(GetItem),      VARVE_OPERATION(ListTables),     VARVE_OPERATION(PutItem),
-    VARVE_OPERATION(Query),        VARVE_OPERATION(Scan),           VARVE_OPERATION(UpdateItem),
+    VARVE_OPERATION(BatchGetItem),
+    VARVE_OPERATION(BatchWriteItem),
+    VARVE_OPERATION(CreateTable),
+    VARVE_OPERATION(DeleteItem),
+    VARVE_OPERATION(DeleteTable),
+    VARVE_OPERATION(DescribeTable),
+    VARVE_OPERATION(GetItem),
+    VARVE_OPERATION(ListTables),
+    VARVE_OPERATION(PutItem),
+    VARVE_OPERATION(Query),
+    VARVE_OPERATION(Scan),
+    VARVE_OPERATION(TransactGetItems),
+    VARVE_OPERATION(TransactWriteItems),
+    VARVE_OPERATION(UpdateItem),
     VARVE_OPERATION(UpdateTable),
 };
 #undef VARVE_OPERATION

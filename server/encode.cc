@@ -82,13 +82,22 @@ void AppendItems(std::string& to, const item::ItemList& items) {
   AppendArray(to, items, [&](const item::ItemView& item) { item::AppendJson(item, to); });
 }
 
+void AppendUnits(ObjectWriter& object, double units, item::ConsumedCapacity::Purpose purpose) {
+  object.Decimal("CapacityUnits", units);
+  if (purpose == item::ConsumedCapacity::Purpose::kRead) object.Decimal("ReadCapacityUnits", units);
+  if (purpose == item::ConsumedCapacity::Purpose::kWrite) {
+    object.Decimal("WriteCapacityUnits", units);
+  }
+}
+
 void AppendIndexUnits(ObjectWriter& object, std::string_view member,
-                      const std::vector<std::pair<std::string, double>>& units) {
+                      const std::vector<std::pair<std::string, double>>& units,
+                      item::ConsumedCapacity::Purpose purpose) {
   if (units.empty()) return;
   ObjectWriter indexes(object.Member(member));
   for (const auto& [name, value] : units) {
     ObjectWriter index(indexes.MemberToEscape(name));
-    index.Decimal("CapacityUnits", value);
+    AppendUnits(index, value, purpose);
     index.End();
   }
   indexes.End();
@@ -97,14 +106,14 @@ void AppendIndexUnits(ObjectWriter& object, std::string_view member,
 void AppendCapacity(std::string& to, const item::ConsumedCapacity& capacity) {
   ObjectWriter object(to);
   object.Text("TableName", capacity.table_name);
-  object.Decimal("CapacityUnits", capacity.capacity_units);
+  AppendUnits(object, capacity.capacity_units, capacity.purpose);
   if (capacity.table_capacity_units) {
     ObjectWriter table(object.Member("Table"));
-    table.Decimal("CapacityUnits", *capacity.table_capacity_units);
+    AppendUnits(table, *capacity.table_capacity_units, capacity.purpose);
     table.End();
   }
-  AppendIndexUnits(object, "LocalSecondaryIndexes", capacity.local_index_units);
-  AppendIndexUnits(object, "GlobalSecondaryIndexes", capacity.global_index_units);
+  AppendIndexUnits(object, "LocalSecondaryIndexes", capacity.local_index_units, capacity.purpose);
+  AppendIndexUnits(object, "GlobalSecondaryIndexes", capacity.global_index_units, capacity.purpose);
   object.End();
 }
 
@@ -290,6 +299,32 @@ void AppendWrite(std::string& to, const item::WriteRequest& write) {
   object.End();
 }
 
+// Of many tables.
+void AppendMetrics(
+    ObjectWriter& object,
+    const std::vector<std::pair<std::string, std::vector<item::ItemCollectionMetrics>>>& tables) {
+  if (tables.empty()) return;
+  ObjectWriter metrics(object.Member("ItemCollectionMetrics"));
+  for (const auto& [table, collections] : tables) {
+    std::string& list = metrics.MemberToEscape(table);
+    AppendArray(list, collections, [&](const item::ItemCollectionMetrics& collection) {
+      AppendMetrics(list, collection);
+    });
+  }
+  metrics.End();
+}
+
+void AppendReasons(ObjectWriter& object, const std::vector<item::CancellationReason>& reasons) {
+  std::string& list = object.Member("CancellationReasons");
+  AppendArray(list, reasons, [&](const item::CancellationReason& each) {
+    ObjectWriter reason(list);
+    reason.Text("Code", each.code);
+    if (each.item) reason.Item("Item", *each.item);
+    if (!each.message.empty()) reason.Text("Message", each.message);
+    reason.End();
+  });
+}
+
 // PutItem, DeleteItem and UpdateItem answer alike.
 template <typename Response>
 void EncodeWrite(const Response& response, std::string& to) {
@@ -370,16 +405,7 @@ void Encode(const item::BatchWriteItemResponse& response, std::string& to) {
   }
   unprocessed.End();
   AppendCapacity(object, response.consumed_capacity);
-  if (!response.item_collection_metrics.empty()) {
-    ObjectWriter metrics(object.Member("ItemCollectionMetrics"));
-    for (const auto& [table, collections] : response.item_collection_metrics) {
-      std::string& list = metrics.MemberToEscape(table);
-      AppendArray(list, collections, [&](const item::ItemCollectionMetrics& collection) {
-        AppendMetrics(list, collection);
-      });
-    }
-    metrics.End();
-  }
+  AppendMetrics(object, response.item_collection_metrics);
   object.End();
 }
 
@@ -429,6 +455,25 @@ void Encode(const item::ItemPage& response, std::string& to) {
   object.End();
 }
 
+void Encode(const item::TransactGetItemsResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  std::string& responses = object.Member("Responses");
+  AppendArray(responses, response.responses, [&](const std::optional<item::Item>& item) {
+    ObjectWriter each(responses);
+    if (item) each.Item("Item", *item);
+    each.End();
+  });
+  AppendCapacity(object, response.consumed_capacity);
+  object.End();
+}
+
+void Encode(const item::TransactWriteItemsResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  AppendCapacity(object, response.consumed_capacity);
+  AppendMetrics(object, response.item_collection_metrics);
+  object.End();
+}
+
 void Encode(const item::UpdateItemResponse& response, std::string& to) {
   EncodeWrite(response, to);
 }
@@ -452,6 +497,10 @@ int EncodeError(const Status& status, std::string& to) {
     case item::ErrorType::kConditionalCheckFailedException:
       object.Text(MessageMember(type), Message(status));
       if (const auto item = item::ItemOfError(status)) object.Item("Item", *item);
+      break;
+    case item::ErrorType::kTransactionCanceledException:
+      AppendReasons(object, item::ReasonsOfError(status));
+      object.Text(MessageMember(type), Message(status));
       break;
     default:
       object.Text(MessageMember(type), Message(status));

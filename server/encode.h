@@ -19,6 +19,8 @@ void Encode(const item::GetItemResponse& response, std::string& to);
 void Encode(const item::ListTablesResponse& response, std::string& to);
 void Encode(const item::PutItemResponse& response, std::string& to);
 void Encode(const item::ItemPage& response, std::string& to);  // Query and Scan
+void Encode(const item::TransactGetItemsResponse& response, std::string& to);
+void Encode(const item::TransactWriteItemsResponse& response, std::string& to);
 void Encode(const item::UpdateItemResponse& response, std::string& to);
 void Encode(const item::UpdateTableResponse& response, std::string& to);
 

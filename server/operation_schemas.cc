@@ -448,6 +448,96 @@ constexpr Member kBatchWriteItemMembers[] = {
     {"RequestItems", &kWriteRequestItems},
 };
 
+// ---- Transactions
+constexpr Schema kRequiredExpression{.not_null = true};
+constexpr Member kConditionCheckMembers[] = {
+    {"Key", &kRequiredItem},
+    {"TableName", &kTableName},
+    {"ConditionExpression", &kRequiredExpression},
+    {"ExpressionAttributeNames", &kNames},
+    {"ExpressionAttributeValues", &kItem},
+    {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
+};
+constexpr Schema kConditionCheck{.type = JsonType::kStructure,
+                                 .java_class = "ConditionCheck",
+                                 .members = kConditionCheckMembers};
+constexpr Member kTransactPutMembers[] = {
+    {"Item", &kRequiredItem},
+    {"TableName", &kTableName},
+    {"ConditionExpression", &kString},
+    {"ExpressionAttributeNames", &kNames},
+    {"ExpressionAttributeValues", &kItem},
+    {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
+};
+constexpr Schema kTransactPut{
+    .type = JsonType::kStructure, .java_class = "Put", .members = kTransactPutMembers};
+constexpr Member kTransactDeleteMembers[] = {
+    {"Key", &kRequiredItem},
+    {"TableName", &kTableName},
+    {"ConditionExpression", &kString},
+    {"ExpressionAttributeNames", &kNames},
+    {"ExpressionAttributeValues", &kItem},
+    {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
+};
+constexpr Schema kTransactDelete{
+    .type = JsonType::kStructure, .java_class = "Delete", .members = kTransactDeleteMembers};
+constexpr Member kTransactUpdateMembers[] = {
+    {"Key", &kRequiredItem},
+    {"UpdateExpression", &kRequiredExpression},
+    {"TableName", &kTableName},
+    {"ConditionExpression", &kString},
+    {"ExpressionAttributeNames", &kNames},
+    {"ExpressionAttributeValues", &kItem},
+    {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
+};
+constexpr Schema kTransactUpdate{
+    .type = JsonType::kStructure, .java_class = "Update", .members = kTransactUpdateMembers};
+constexpr Member kTransactWriteItemMembers[] = {
+    {"ConditionCheck", &kConditionCheck},
+    {"Put", &kTransactPut},
+    {"Delete", &kTransactDelete},
+    {"Update", &kTransactUpdate},
+};
+constexpr Schema kTransactWriteItem{.type = JsonType::kStructure,
+                                    .java_class = "TransactWriteItem",
+                                    .members = kTransactWriteItemMembers};
+constexpr Schema kTransactWriteItemList{.type = JsonType::kList,
+                                        .element = &kTransactWriteItem,
+                                        .not_null = true,
+                                        .length_min = 1,
+                                        .length_max = 100};
+constexpr Schema kClientRequestToken{.length_min = 1, .length_max = 36};
+constexpr Member kTransactWriteItemsMembers[] = {
+    {"TransactItems", &kTransactWriteItemList},
+    {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
+    {"ReturnItemCollectionMetrics", &kReturnItemCollectionMetrics},
+    {"ClientRequestToken", &kClientRequestToken},
+};
+
+constexpr Member kTransactGetMembers[] = {
+    {"Key", &kRequiredItem},
+    {"TableName", &kTableName},
+    {"ProjectionExpression", &kString},
+    {"ExpressionAttributeNames", &kNames},
+};
+constexpr Schema kTransactGet{.type = JsonType::kStructure,
+                              .java_class = "Get",
+                              .members = kTransactGetMembers,
+                              .not_null = true};
+constexpr Member kTransactGetItemMembers[] = {{"Get", &kTransactGet}};
+constexpr Schema kTransactGetItem{.type = JsonType::kStructure,
+                                  .java_class = "TransactGetItem",
+                                  .members = kTransactGetItemMembers};
+constexpr Schema kTransactGetItemList{.type = JsonType::kList,
+                                      .element = &kTransactGetItem,
+                                      .not_null = true,
+                                      .length_min = 1,
+                                      .length_max = 100};
+constexpr Member kTransactGetItemsMembers[] = {
+    {"TransactItems", &kTransactGetItemList},
+    {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
+};
+
 constexpr Schema Request(std::string_view java_class, std::span<const Member> members) {
   return {.type = JsonType::kStructure, .java_class = java_class, .members = members};
 }
@@ -466,6 +556,10 @@ constinit const Schema kListTablesSchema = Request("ListTablesInput", kListTable
 constinit const Schema kPutItemSchema = Request("PutItemInput", kPutItemMembers);
 constinit const Schema kQuerySchema = Request("QueryInput", kQueryMembers);
 constinit const Schema kScanSchema = Request("ScanInput", kScanMembers);
+constinit const Schema kTransactGetItemsSchema =
+    Request("TransactGetItemsInput", kTransactGetItemsMembers);
+constinit const Schema kTransactWriteItemsSchema =
+    Request("TransactWriteItemsInput", kTransactWriteItemsMembers);
 constinit const Schema kUpdateItemSchema = Request("UpdateItemInput", kUpdateItemMembers);
 constinit const Schema kUpdateTableSchema = Request("UpdateTableInput", kUpdateTableMembers);
 

@@ -17,6 +17,8 @@ extern const Schema kListTablesSchema;
 extern const Schema kPutItemSchema;
 extern const Schema kQuerySchema;
 extern const Schema kScanSchema;
+extern const Schema kTransactGetItemsSchema;
+extern const Schema kTransactWriteItemsSchema;
 extern const Schema kUpdateItemSchema;
 extern const Schema kUpdateTableSchema;
 

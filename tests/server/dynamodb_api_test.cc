@@ -170,7 +170,7 @@ TEST_F(DynamoDbApiTest, AnswersErrorsAsTheServiceDoes) {
               R"j({"__type":"com.amazon.coral.service#SerializationException"})j");
   ExpectError("ListTable", "{}", 400,
               R"j({"__type":"com.amazon.coral.service#UnknownOperationException"})j");
-  ExpectError("TransactWriteItems", "{}", 400,
+  ExpectError("TransactItems", "{}", 400,
               R"j({"__type":"com.amazon.coral.service#UnknownOperationException"})j");
   ExpectError("ListTables", R"j({"Limit":"x"})j", 400,
               R"j({"__type":"com.amazon.coral.service#SerializationException",)j"

@@ -135,6 +135,7 @@ class RequestTableTest : public testing::Test {
 
 TEST_F(RequestTableTest, LegacyParameters) { Run("legacy.txt"); }
 TEST_F(RequestTableTest, ItemRequests) { Run("items.txt"); }
+TEST_F(RequestTableTest, Transactions) { Run("transactions.txt"); }
 
 }  // namespace
 }  // namespace varve::server
