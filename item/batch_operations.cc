@@ -37,7 +37,8 @@ io::Task<StatusOr<BatchGetItemResponse>> Store::BatchGetItem(const BatchGetItemR
     source.legacy = wanted.legacy ? &*wanted.legacy : nullptr;
     source.names =
         wanted.expression_attribute_names ? &*wanted.expression_attribute_names : nullptr;
-    VARVE_ASSIGN_OR_CO_RETURN(expression::Expressions parsed, expression::Parse(source));
+    VARVE_ASSIGN_OR_CO_RETURN(expression::Expressions parsed,
+                              expression::Parse(source, &expression_cache_));
     expressions.push_back(std::move(parsed));
     absl::flat_hash_set<std::string> seen;
     for (const Item& key : wanted.keys) {

@@ -18,45 +18,45 @@ Status CheckReturnValues(ReturnValues values) {
 
 // ---- What can be wrong with a request before its table is looked for, in the service's order
 
-StatusOr<Expressions> Check(const GetItemRequest& request) {
+StatusOr<Expressions> Check(const GetItemRequest& request, expression::Cache* cache) {
   expression::Source source = SourceOf(expression::Operation::kGetItem, request);
   source.projection = request.projection_expression;
   VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
   VARVE_RETURN_IF_ERROR(request.invalid_key);
-  return expression::Parse(source);
+  return expression::Parse(source, cache);
 }
 
-StatusOr<Expressions> Check(const PutItemRequest& request) {
+StatusOr<Expressions> Check(const PutItemRequest& request, expression::Cache* cache) {
   expression::Source source = SourceOf(expression::Operation::kPutItem, request);
   source.condition = request.condition_expression;
   VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
   VARVE_RETURN_IF_ERROR(request.invalid_item);
   VARVE_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
-  return expression::Parse(source);
+  return expression::Parse(source, cache);
 }
 
-StatusOr<Expressions> Check(const DeleteItemRequest& request) {
+StatusOr<Expressions> Check(const DeleteItemRequest& request, expression::Cache* cache) {
   expression::Source source = SourceOf(expression::Operation::kDeleteItem, request);
   source.condition = request.condition_expression;
   VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
   VARVE_RETURN_IF_ERROR(request.invalid_key);
   VARVE_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
-  return expression::Parse(source);
+  return expression::Parse(source, cache);
 }
 
-StatusOr<Expressions> Check(const UpdateItemRequest& request) {
+StatusOr<Expressions> Check(const UpdateItemRequest& request, expression::Cache* cache) {
   expression::Source source = SourceOf(expression::Operation::kUpdateItem, request);
   source.update = request.update_expression;
   source.condition = request.condition_expression;
   VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
   VARVE_RETURN_IF_ERROR(request.invalid_key);
-  return expression::Parse(source);
+  return expression::Parse(source, cache);
 }
 
 // For the three that write.
 template <typename Request>
-StatusOr<Expressions> CheckWrite(const Request& request) {
-  StatusOr<Expressions> expressions = Check(request);
+StatusOr<Expressions> CheckWrite(const Request& request, expression::Cache* cache) {
+  StatusOr<Expressions> expressions = Check(request, cache);
   if (!expressions.ok()) return AsOneValidationError(expressions.status());
   return expressions;
 }
@@ -84,7 +84,7 @@ Status CheckCondition(const expression::Condition* condition, const OldItem& old
 }  // namespace
 
 io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request) {
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, Check(request));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, Check(request, &expression_cache_));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
   if (expressions.projection) {
@@ -113,7 +113,7 @@ io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request
 }
 
 io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request) {
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request, &expression_cache_));
   if (request.item.view().size_bytes() > kItemSizeBytesMax) {
     co_return ValidationError("Item size has exceeded the maximum allowed size");
   }
@@ -140,7 +140,7 @@ io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request
 }
 
 io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest& request) {
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request, &expression_cache_));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
   if (expressions.condition) {
@@ -218,7 +218,7 @@ std::optional<Item> ReturnedAttributes(const UpdateItemRequest& request,
 }  // namespace
 
 io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest& request) {
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request, &expression_cache_));
   const std::optional<expression::Update>& update = expressions.update;
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));

@@ -230,7 +230,8 @@ io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckSelect(request));
   expression::Source source = PageSourceOf(expression::Operation::kQuery, request);
   source.key_condition = request.key_condition_expression;
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions,
+                            expression::Parse(source, &expression_cache_));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_ASSIGN_OR_CO_RETURN(const Target target, FindTarget(table, request.index_name,
                                                             request.consistent_read, options_));
@@ -278,7 +279,8 @@ io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
   VARVE_CO_RETURN_IF_ERROR(CheckSelect(request));
   expression::Source source = PageSourceOf(expression::Operation::kScan, request);
   if (source.invalid_start.ok()) source.invalid_start = CheckSegment(request);
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, expression::Parse(source));
+  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions,
+                            expression::Parse(source, &expression_cache_));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_ASSIGN_OR_CO_RETURN(const Target target, FindTarget(table, request.index_name,
                                                             request.consistent_read, options_));

@@ -30,6 +30,7 @@
 #include "io/task.h"
 #include "item/catalogue.h"
 #include "item/errors.h"
+#include "item/expression/cache.h"
 #include "item/expression/expression.h"
 #include "item/key_locks.h"
 #include "item/keys.h"
@@ -150,6 +151,7 @@ class Store {
   engine::Db& db_;
   const StoreOptions options_;
   const std::unique_ptr<Catalogue> catalogue_;
+  expression::Cache expression_cache_;
   KeyLocks locks_;
   TransactionTokens tokens_;
 };

@@ -53,11 +53,19 @@ struct Node {
   bool parenthesized = false;              // it stands in parentheses of its own
   std::string name;                        // the function's name, or the value's ":v"
   Path path;                               // of kPath; names may be "#n" until they are resolved
-  ValueView value;                         // of kValue, once it is resolved
+  // Of kValue: which of the request's values it stands for, so that one tree serves all requests
+  // with the same text; -1: `value` itself.
+  int value_index = -1;
+  ValueView value;
   std::vector<std::unique_ptr<Node>> operands;
 
   bool is_condition() const { return kind >= NodeKind::kEqual; }
 };
+
+// What a kValue stands for. `values` are the request's, and may be null if the tree has its own.
+inline ValueView ValueOf(const Node& node, const ValueView* values) {
+  return node.value_index < 0 ? node.value : values[node.value_index];
+}
 
 // "=", "BETWEEN" and so on, or the function's name: what error messages call the node.
 std::string_view OperatorName(const Node& node);

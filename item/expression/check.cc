@@ -111,13 +111,14 @@ Problem ResolveNames(Path& path, Substitutions& substitutions) {
 }
 
 Problem ResolveValue(Node& node, Substitutions& substitutions) {
-  const Value* value = substitutions.Attribute(node.name);
-  if (value == nullptr) {
+  const std::optional<size_t> index = substitutions.ValueIndex(node.name);
+  if (!index) {
     return fmt::format(
         "An expression attribute value used in expression is not defined; attribute value: {}",
         node.name);
   }
-  node.value = value->view();
+  node.value_index = static_cast<int>(*index);
+  node.value = substitutions.value(*index);
   return std::nullopt;
 }
 
@@ -219,23 +220,33 @@ Problem CheckDistinct(const Node& node) {
       OperatorName(node), ToString(first.path));
 }
 
+Problem CheckBounds(ValueView low, ValueView high) {
+  const auto bounds = [&](std::string_view requirement) {
+    return fmt::format(
+        "The BETWEEN operator requires {}; lower bound operand: {}, upper bound operand: {}",
+        requirement, Describe(low), Describe(high));
+  };
+  if (low.type() != high.type()) return bounds("same data type for lower and upper bounds");
+  if (CompareScalars(low, high) > 0) {
+    return bounds("upper bound to be greater than or equal to lower bound");
+  }
+  return std::nullopt;
+}
+
 Problem CheckBetween(const Node& node) {
   VARVE_RETURN_IF_PROBLEM(CheckTypes(node, IsOrdered));
   const Node& low = *node.operands[1];
   const Node& high = *node.operands[2];
-  if (!IsValue(low) || !IsValue(high)) return std::nullopt;
-  const auto bounds = [&](std::string_view requirement) {
-    return fmt::format(
-        "The BETWEEN operator requires {}; lower bound operand: {}, upper bound operand: {}",
-        requirement, Describe(low.value), Describe(high.value));
-  };
-  if (low.value.type() != high.value.type()) {
-    return bounds("same data type for lower and upper bounds");
+  return IsValue(low) && IsValue(high) ? CheckBounds(low.value, high.value) : std::nullopt;
+}
+
+Problem CheckTypeName(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(ValueType::kMap); ++i) {
+    if (TypeName(static_cast<ValueType>(i)) == name) return std::nullopt;
   }
-  if (CompareScalars(low.value, high.value) > 0) {
-    return bounds("upper bound to be greater than or equal to lower bound");
-  }
-  return std::nullopt;
+  return fmt::format(
+      "Invalid attribute type name found; type: {}, valid types: {{B,NULL,SS,BOOL,L,BS,N,NS,S,M}}",
+      name);
 }
 
 Problem CheckAttributeType(const Node& node) {
@@ -244,12 +255,7 @@ Problem CheckAttributeType(const Node& node) {
     return WrongType(
         node, StaticType(type) ? TypeName(*StaticType(type)) : "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}");
   }
-  for (int i = 0; i <= static_cast<int>(ValueType::kMap); ++i) {
-    if (TypeName(static_cast<ValueType>(i)) == type.value.text()) return std::nullopt;
-  }
-  return fmt::format(
-      "Invalid attribute type name found; type: {}, valid types: {{B,NULL,SS,BOOL,L,BS,N,NS,S,M}}",
-      type.value.text());
+  return CheckTypeName(type.value.text());
 }
 
 Problem CheckConditionOperands(const Node& node) {
@@ -582,11 +588,26 @@ const std::string* Substitutions::Name(std::string_view placeholder) {
   return &(*names_)[found->second.i].second;
 }
 
-const Value* Substitutions::Attribute(std::string_view placeholder) {
+std::optional<size_t> Substitutions::ValueIndex(std::string_view placeholder) {
   const auto found = value_index_.find(placeholder);
-  if (found == value_index_.end()) return nullptr;
+  if (found == value_index_.end()) return std::nullopt;
   found->second.used = true;
-  return &(*values_)[found->second.i].second;
+  return found->second.i;
+}
+
+void CollectValueChecks(const Node& root, std::vector<const Node*>& nodes) {
+  for (const auto& operand : root.operands) CollectValueChecks(*operand, nodes);
+  const bool bounds =
+      root.kind == NodeKind::kBetween && IsValue(*root.operands[1]) && IsValue(*root.operands[2]);
+  if (bounds || root.function == Function::kAttributeType) nodes.push_back(&root);
+}
+
+Status CheckValues(std::string_view parameter, const Node& node, const ValueView* values) {
+  if (node.kind == NodeKind::kBetween) {
+    return ToStatus(parameter, CheckBounds(ValueOf(*node.operands[1], values),
+                                           ValueOf(*node.operands[2], values)));
+  }
+  return ToStatus(parameter, CheckTypeName(ValueOf(*node.operands[1], values).text()));
 }
 
 Status CheckCondition(std::string_view parameter, ParsedCondition& condition,

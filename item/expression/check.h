@@ -3,6 +3,7 @@
 // the order in which DynamoDB looks, in its words.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -27,7 +28,9 @@ class Substitutions {
 
   // Null if there is none.
   const std::string* Name(std::string_view placeholder);
-  const Value* Attribute(std::string_view placeholder);
+  // Which of the values it is.
+  std::optional<size_t> ValueIndex(std::string_view placeholder);
+  ValueView value(size_t index) const { return (*values_)[index].second.view(); }
 
  private:
   struct Entry {
@@ -40,6 +43,11 @@ class Substitutions {
   std::unordered_map<std::string_view, Entry> name_index_;
   std::unordered_map<std::string_view, Entry> value_index_;
 };
+
+// The nodes of a checked condition that must be checked again with other values of the same types:
+// bounds must be in order, the names of types known.
+void CollectValueChecks(const Node& root, std::vector<const Node*>& nodes);
+Status CheckValues(std::string_view parameter, const Node& node, const ValueView* values);
 
 // Each resolves placeholders in place.
 Status CheckCondition(std::string_view parameter, ParsedCondition& condition,

@@ -14,16 +14,16 @@ namespace {
 // An operand's value. size() makes a number of its own, so it is kept as one.
 class Operand {
  public:
-  Operand(const Node& node, const ItemView& item) {
+  Operand(const Node& node, const ItemView& item, const ValueView* values) {
     switch (node.kind) {
       case NodeKind::kValue:
-        value_ = node.value;
+        value_ = ValueOf(node, values);
         break;
       case NodeKind::kPath:
         value_ = Find(item, node.path);
         break;
       case NodeKind::kFunction:
-        Size(Operand(*node.operands[0], item));
+        Size(Operand(*node.operands[0], item, values));
         break;
       default:
         break;
@@ -99,12 +99,12 @@ bool Contains(ValueView value, ValueView operand) {
   }
 }
 
-bool HoldsFunction(const Node& node, const ItemView& item) {
-  const Operand first(*node.operands[0], item);
+bool HoldsFunction(const Node& node, const ItemView& item, const ValueView* values) {
+  const Operand first(*node.operands[0], item, values);
   if (node.function == Function::kAttributeExists) return first.value().has_value();
   if (node.function == Function::kAttributeNotExists) return !first.value().has_value();
   if (!first.value()) return false;
-  const Operand second(*node.operands[1], item);
+  const Operand second(*node.operands[1], item, values);
   if (!second.value()) return false;
   switch (node.function) {
     case Function::kAttributeType:
@@ -138,8 +138,10 @@ bool Compare(NodeKind kind, const std::optional<ValueView>& a, const std::option
 }
 
 // The recursion is as deep as the expression's parentheses (parser.cc bounds them).
-bool Holds(const Node& node, const ItemView& item) {
-  const auto holds = [&](const std::unique_ptr<Node>& operand) { return Holds(*operand, item); };
+bool Holds(const Node& node, const ItemView& item, const ValueView* values) {
+  const auto holds = [&](const std::unique_ptr<Node>& operand) {
+    return Holds(*operand, item, values);
+  };
   const auto& operands = node.operands;
   switch (node.kind) {
     case NodeKind::kAnd:
@@ -149,22 +151,23 @@ bool Holds(const Node& node, const ItemView& item) {
     case NodeKind::kNot:
       return !holds(operands[0]);
     case NodeKind::kFunction:
-      return HoldsFunction(node, item);
+      return HoldsFunction(node, item, values);
     case NodeKind::kIn: {
-      const Operand value(*operands[0], item);
+      const Operand value(*operands[0], item, values);
       return std::any_of(operands.begin() + 1, operands.end(), [&](const auto& operand) {
-        return Compare(NodeKind::kEqual, value.value(), Operand(*operand, item).value());
+        return Compare(NodeKind::kEqual, value.value(), Operand(*operand, item, values).value());
       });
     }
     case NodeKind::kBetween: {
-      const Operand value(*operands[0], item);
+      const Operand value(*operands[0], item, values);
       return Compare(NodeKind::kGreaterOrEqual, value.value(),
-                     Operand(*operands[1], item).value()) &&
-             Compare(NodeKind::kLessOrEqual, value.value(), Operand(*operands[2], item).value());
+                     Operand(*operands[1], item, values).value()) &&
+             Compare(NodeKind::kLessOrEqual, value.value(),
+                     Operand(*operands[2], item, values).value());
     }
     default:
-      return Compare(node.kind, Operand(*operands[0], item).value(),
-                     Operand(*operands[1], item).value());
+      return Compare(node.kind, Operand(*operands[0], item, values).value(),
+                     Operand(*operands[1], item, values).value());
   }
 }
 
@@ -175,23 +178,37 @@ void CollectPaths(const Node& node, std::vector<const Path*>& paths) {
 
 }  // namespace
 
-Condition::Condition(std::unique_ptr<Node> root, std::string_view parameter)
-    : root_(std::move(root)), parameter_(parameter) {
-  CollectPaths(*root_, paths_);
-}
-Condition::Condition(Condition&&) noexcept = default;
-Condition& Condition::operator=(Condition&&) noexcept = default;
-Condition::~Condition() = default;
+struct Condition::Tree {
+  std::unique_ptr<Node> root;
+  std::string_view parameter;
+  std::vector<const Path*> paths;  // in root
+};
 
-bool Condition::Matches(const ItemView& item) const { return Holds(*root_, item); }
+Condition::Condition(std::unique_ptr<Node> root, std::string_view parameter) {
+  auto tree = std::make_shared<Tree>();
+  CollectPaths(*root, tree->paths);
+  tree->root = std::move(root);
+  tree->parameter = parameter;
+  tree_ = std::move(tree);
+}
+
+Condition Condition::With(BoundValues values) const {
+  Condition bound = *this;
+  bound.values_ = std::move(values);
+  return bound;
+}
+
+bool Condition::Matches(const ItemView& item) const {
+  return Holds(*tree_->root, item, values_ ? values_->data() : nullptr);
+}
 
 Status Condition::CheckAvoidsKey(const KeySchema& key) const {
   const auto check = [this](const KeyAttribute& attribute) -> Status {
-    for (const Path* path : paths_) {
+    for (const Path* path : tree_->paths) {
       if (path->front().name != attribute.name) continue;
       return ValidationError(
-          "{} can only contain non-primary key attributes: Primary key attribute: {}", parameter_,
-          attribute.name);
+          "{} can only contain non-primary key attributes: Primary key attribute: {}",
+          tree_->parameter, attribute.name);
     }
     return absl::OkStatus();
   };
@@ -202,7 +219,7 @@ Status Condition::CheckAvoidsKey(const KeySchema& key) const {
 
 Status Condition::CheckKeyPaths(const KeySchema& key) const {
   const auto check = [this](const KeyAttribute& attribute) -> Status {
-    for (const Path* path : paths_) {
+    for (const Path* path : tree_->paths) {
       if (path->size() == 1 || path->front().name != attribute.name) continue;
       return KeyIsScalar(attribute.name);
     }

@@ -4,8 +4,10 @@
 #include <array>
 #include <type_traits>
 
+#include "base/coding.h"
 #include "item/errors.h"
 #include "item/expression/ast.h"
+#include "item/expression/cache.h"
 #include "item/expression/check.h"
 #include "item/expression/key_condition.h"
 #include "item/expression/parser.h"
@@ -184,28 +186,174 @@ Status CheckSize(std::string_view parameter, std::string_view text) {
   return absl::OkStatus();
 }
 
-StatusOr<std::unique_ptr<Node>> MakeCondition(std::string_view parameter, std::string_view text,
-                                              Substitutions& substitutions) {
+// From now on the tree stands for every request with its text.
+void ForgetValues(Node& node) {
+  if (node.value_index >= 0) node.value = ValueView();
+  for (auto& operand : node.operands) ForgetValues(*operand);
+}
+
+}  // namespace
+
+// What the cache keeps: everything in a request's expressions but the values.
+struct Compiled {
+  struct ValueCheck {
+    std::string_view parameter;
+    const Node* node;
+  };
+  std::optional<Update> update;
+  std::optional<Condition> condition;
+  std::unique_ptr<Node> key_condition;
+  std::optional<Condition> filter;
+  std::optional<Projection> projection;
+  std::vector<ValueCheck> value_checks;  // in the order of the service
+};
+
+namespace {
+
+StatusOr<std::unique_ptr<Node>> CompileCondition(std::string_view parameter, std::string_view text,
+                                                 Substitutions& substitutions, Compiled& compiled) {
   VARVE_RETURN_IF_ERROR(CheckSize(parameter, text));
   VARVE_ASSIGN_OR_RETURN(ParsedCondition parsed, ParseCondition(parameter, text));
   VARVE_RETURN_IF_ERROR(CheckCondition(parameter, parsed, substitutions));
+  std::vector<const Node*> nodes;
+  CollectValueChecks(*parsed.root, nodes);
+  for (const Node* node : nodes) compiled.value_checks.push_back({parameter, node});
+  ForgetValues(*parsed.root);
   return std::move(parsed.root);
 }
 
-StatusOr<Update> MakeUpdate(std::string_view text, Substitutions& substitutions) {
+StatusOr<Update> CompileUpdate(std::string_view text, Substitutions& substitutions) {
   constexpr std::string_view kParameter = "UpdateExpression";
   VARVE_RETURN_IF_ERROR(CheckSize(kParameter, text));
   VARVE_ASSIGN_OR_RETURN(ParsedUpdate parsed, ParseUpdate(kParameter, text));
   VARVE_RETURN_IF_ERROR(CheckUpdate(kParameter, parsed, substitutions));
+  for (Update::Action& action : parsed.actions) {
+    if (action.value != nullptr) ForgetValues(*action.value);
+  }
   return Update(std::move(parsed.actions));
 }
 
-StatusOr<Projection> MakeProjection(std::string_view text, Substitutions& substitutions) {
+StatusOr<Projection> CompileProjection(std::string_view text, Substitutions& substitutions) {
   constexpr std::string_view kParameter = "ProjectionExpression";
   VARVE_RETURN_IF_ERROR(CheckSize(kParameter, text));
   VARVE_ASSIGN_OR_RETURN(std::vector<Path> paths, ParseProjection(kParameter, text));
   VARVE_RETURN_IF_ERROR(CheckProjection(kParameter, paths, substitutions));
   return Projection(std::move(paths));
+}
+
+StatusOr<std::shared_ptr<const Compiled>> Compile(const Source& source) {
+  Substitutions substitutions(source.names, source.values);
+  VARVE_RETURN_IF_ERROR(substitutions.CheckKeys());
+  VARVE_RETURN_IF_ERROR(source.invalid_value);
+  auto compiled = std::make_shared<Compiled>();
+  if (source.update) {
+    VARVE_ASSIGN_OR_RETURN(compiled->update, CompileUpdate(*source.update, substitutions));
+  }
+  if (source.condition) {
+    VARVE_ASSIGN_OR_RETURN(
+        std::unique_ptr<Node> root,
+        CompileCondition("ConditionExpression", *source.condition, substitutions, *compiled));
+    compiled->condition.emplace(std::move(root));
+  }
+  if (source.key_condition) {
+    VARVE_ASSIGN_OR_RETURN(compiled->key_condition,
+                           CompileCondition("KeyConditionExpression", *source.key_condition,
+                                            substitutions, *compiled));
+  }
+  if (source.filter) {
+    VARVE_ASSIGN_OR_RETURN(
+        std::unique_ptr<Node> root,
+        CompileCondition("FilterExpression", *source.filter, substitutions, *compiled));
+    compiled->filter.emplace(std::move(root));
+  }
+  if (source.projection) {
+    VARVE_ASSIGN_OR_RETURN(compiled->projection,
+                           CompileProjection(*source.projection, substitutions));
+  }
+  VARVE_RETURN_IF_ERROR(substitutions.CheckUsed());
+  return compiled;
+}
+
+// What the cache knows a request by (cache.h).
+std::string CacheKey(const Source& source) {
+  std::string key;
+  key.reserve(512);
+  const auto add = [&key](std::string_view text) {
+    AppendFixed(key, static_cast<uint32_t>(text.size()));
+    key.append(text);
+  };
+  for (const std::optional<std::string_view>* text :
+       {&source.update, &source.condition, &source.key_condition, &source.filter,
+        &source.projection}) {
+    key.push_back(text->has_value() ? 1 : 0);
+    if (text->has_value()) add(**text);
+  }
+  // A map that is there and empty is not the same as one that isn't.
+  if (source.names != nullptr) {
+    key.push_back('#');
+    for (const auto& [placeholder, name] : *source.names) {
+      add(placeholder);
+      add(name);
+    }
+  }
+  if (source.values != nullptr) {
+    key.push_back(':');
+    for (const auto& [placeholder, value] : *source.values) {
+      add(placeholder);
+      key.push_back(static_cast<char>(value.view().type()));
+    }
+  }
+  return key;
+}
+
+// What must be checked of each request's values, whatever is known of its text.
+Status CheckValuesOf(const Source& source, const Compiled& compiled, const ValueView* values) {
+  if (source.values != nullptr) {
+    // No value's size is more than thrice its encoding's, so this finds all that may be too large.
+    size_t bytes = 0;
+    for (const auto& [placeholder, value] : *source.values) bytes += value.encoded().size();
+    if (bytes > kSubstitutionsBytesMax / 4) {
+      VARVE_RETURN_IF_ERROR(Substitutions(source.names, source.values).CheckKeys());
+    }
+  }
+  for (const Compiled::ValueCheck& check : compiled.value_checks) {
+    VARVE_RETURN_IF_ERROR(CheckValues(check.parameter, *check.node, values));
+  }
+  return absl::OkStatus();
+}
+
+StatusOr<Expressions> Bind(const Compiled& compiled, const BoundValues& values) {
+  Expressions expressions;
+  if (compiled.update) expressions.update = compiled.update->With(values);
+  if (compiled.condition) expressions.condition = compiled.condition->With(values);
+  if (compiled.filter) expressions.filter = compiled.filter->With(values);
+  expressions.projection = compiled.projection;
+  if (compiled.key_condition != nullptr) {
+    VARVE_ASSIGN_OR_RETURN(expressions.key_condition,
+                           MakeKeyCondition(*compiled.key_condition, values->data()));
+  }
+  return expressions;
+}
+
+StatusOr<Expressions> ParseExpressions(const Source& source, Cache* cache) {
+  auto values = std::make_shared<std::vector<ValueView>>();
+  if (source.values != nullptr) {
+    values->reserve(source.values->size());
+    for (const auto& [placeholder, value] : *source.values) values->push_back(value.view());
+  }
+  if (cache == nullptr || !source.invalid_value.ok()) {
+    VARVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Compiled> compiled, Compile(source));
+    return Bind(*compiled, values);
+  }
+  std::string key = CacheKey(source);
+  std::shared_ptr<const Compiled> compiled = cache->Find(key);
+  if (compiled != nullptr) {
+    VARVE_RETURN_IF_ERROR(CheckValuesOf(source, *compiled, values->data()));
+  } else {
+    VARVE_ASSIGN_OR_RETURN(compiled, Compile(source));
+    cache->Insert(std::move(key), compiled);
+  }
+  return Bind(*compiled, values);
 }
 
 }  // namespace
@@ -237,7 +385,7 @@ Status CheckParameters(const Source& source) {
   return source.legacy != nullptr ? CheckConditionalOperator(*source.legacy) : absl::OkStatus();
 }
 
-StatusOr<Expressions> Parse(const Source& source) {
+StatusOr<Expressions> Parse(const Source& source, Cache* cache) {
   VARVE_RETURN_IF_ERROR(CheckParameters(source));
   VARVE_RETURN_IF_ERROR(CheckLegacy(source));
   VARVE_RETURN_IF_ERROR(source.invalid_start);
@@ -247,36 +395,10 @@ StatusOr<Expressions> Parse(const Source& source) {
         "Either the KeyConditions or KeyConditionExpression parameter must be specified in the "
         "request.");
   }
-  Substitutions substitutions(source.names, source.values);
-  VARVE_RETURN_IF_ERROR(substitutions.CheckKeys());
-  VARVE_RETURN_IF_ERROR(source.invalid_value);
-
   Expressions expressions;
-  if (source.update) {
-    VARVE_ASSIGN_OR_RETURN(expressions.update, MakeUpdate(*source.update, substitutions));
-  }
-  if (source.condition) {
-    VARVE_ASSIGN_OR_RETURN(std::unique_ptr<Node> root,
-                           MakeCondition("ConditionExpression", *source.condition, substitutions));
-    expressions.condition.emplace(std::move(root));
-  }
-  std::unique_ptr<Node> key_condition;
-  if (source.key_condition) {
-    VARVE_ASSIGN_OR_RETURN(key_condition, MakeCondition("KeyConditionExpression",
-                                                        *source.key_condition, substitutions));
-  }
-  if (source.filter) {
-    VARVE_ASSIGN_OR_RETURN(std::unique_ptr<Node> root,
-                           MakeCondition("FilterExpression", *source.filter, substitutions));
-    expressions.filter.emplace(std::move(root));
-  }
-  if (source.projection) {
-    VARVE_ASSIGN_OR_RETURN(expressions.projection,
-                           MakeProjection(*source.projection, substitutions));
-  }
-  VARVE_RETURN_IF_ERROR(substitutions.CheckUsed());
-  if (key_condition != nullptr) {
-    VARVE_ASSIGN_OR_RETURN(expressions.key_condition, MakeKeyCondition(*key_condition));
+  if (source.update || source.condition || source.key_condition || source.filter ||
+      source.projection) {
+    VARVE_ASSIGN_OR_RETURN(expressions, ParseExpressions(source, cache));
   }
   VARVE_RETURN_IF_ERROR(TranslateLegacy(source, expressions));
   return expressions;

@@ -1,4 +1,5 @@
-// DynamoDB's expressions: parsed and checked once a request, evaluated on encoded items in place.
+// DynamoDB's expressions: parsed and checked once for all requests that send the same text
+// (cache.h), evaluated on encoded items in place.
 //
 //   Source source;
 //   source.operation = Operation::kUpdateItem;
@@ -61,15 +62,18 @@ struct KeySchema {
 Status KeyIsScalar(std::string_view attribute);
 
 struct Node;  // of the syntax tree (ast.h)
+class Cache;  // cache.h
+
+// A request's values, for trees that stand for all requests with the same text.
+using BoundValues = std::shared_ptr<const std::vector<ValueView>>;
 
 // A ConditionExpression or FilterExpression.
 class Condition {
  public:
   // `parameter` is what an error of CheckAvoidsKey calls it; a literal.
   explicit Condition(std::unique_ptr<Node> root, std::string_view parameter = "Filter Expression");
-  Condition(Condition&&) noexcept;
-  Condition& operator=(Condition&&) noexcept;
-  ~Condition();
+  // The same condition on the values of another request.
+  Condition With(BoundValues values) const;
 
   // An item that does not exist is an empty one.
   bool Matches(const ItemView& item) const;
@@ -80,9 +84,9 @@ class Condition {
   Status CheckKeyPaths(const KeySchema& key) const;
 
  private:
-  std::unique_ptr<Node> root_;
-  std::string_view parameter_;
-  std::vector<const Path*> paths_;  // in root_
+  struct Tree;
+  std::shared_ptr<const Tree> tree_;
+  BoundValues values_;  // null if the tree has its own
 };
 
 // A ProjectionExpression.
@@ -90,7 +94,7 @@ class Projection {
  public:
   explicit Projection(std::vector<Path> paths);
 
-  Item Apply(const ItemView& item) const { return tree_.Project(item); }
+  Item Apply(const ItemView& item) const { return tree_->Project(item); }
 
   Status CheckKeyPaths(const KeySchema& key) const;
 
@@ -98,7 +102,7 @@ class Projection {
   std::vector<std::string_view> Attributes() const;
 
  private:
-  PathTree tree_;
+  std::shared_ptr<const PathTree> tree_;
 };
 
 // What a KeyConditionExpression asks for, with the key's types.
@@ -167,9 +171,8 @@ class Update {
   enum class Dialect : uint8_t { kExpression, kAttributeUpdates };
 
   explicit Update(std::vector<Action> actions, Dialect dialect = Dialect::kExpression);
-  Update(Update&&) noexcept;
-  Update& operator=(Update&&) noexcept;
-  ~Update();
+  // The same update with the values of another request.
+  Update With(BoundValues values) const;
 
   // Key attributes can't be changed.
   Status CheckKeys(const KeySchema& key) const;
@@ -181,12 +184,12 @@ class Update {
 
   // What stands in `item` at the paths of the expression: Attributes for UPDATED_OLD, given the old
   // item, and for UPDATED_NEW, given the new one.
-  Item Touched(const ItemView& item) const { return tree_.Project(item); }
+  Item Touched(const ItemView& item) const;
 
  private:
-  std::vector<Action> actions_;
-  Dialect dialect_;
-  PathTree tree_;  // of the actions' paths; leaf i is actions_[i]
+  struct Tree;
+  std::shared_ptr<const Tree> tree_;
+  BoundValues values_;  // null if the tree has its own
 };
 
 // The operation whose expressions are parsed: it decides which parameters an error names.
@@ -232,7 +235,7 @@ struct Expressions {
 Status CheckParameters(const Source& source);
 
 // Parses and checks everything in `source`, placeholders included: each must be well formed, used,
-// and defined if used.
-StatusOr<Expressions> Parse(const Source& source);
+// and defined if used. With a `cache`, only what it doesn't have.
+StatusOr<Expressions> Parse(const Source& source, Cache* cache = nullptr);
 
 }  // namespace varve::item::expression

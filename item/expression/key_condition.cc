@@ -48,7 +48,7 @@ Sort Mirrored(Sort sort) {
   }
 }
 
-StatusOr<KeyCondition::Clause> MakeClause(const Node& node) {
+StatusOr<KeyCondition::Clause> MakeClause(const Node& node, const ValueView* values) {
   if (node.kind == NodeKind::kFunction && node.function == Function::kSize) {
     return ValidationError("KeyConditionExpressions cannot contain nested operations");
   }
@@ -88,19 +88,20 @@ StatusOr<KeyCondition::Clause> MakeClause(const Node& node) {
   KeyCondition::Clause clause;
   clause.attribute = attribute->path.front().name;
   clause.operation = value_first ? Mirrored(*sort) : *sort;
-  clause.low = operands[value_first ? 0 : 1]->value;
-  if (sort == Sort::kBetween) clause.high = operands[2]->value;
+  clause.low = ValueOf(*operands[value_first ? 0 : 1], values);
+  if (sort == Sort::kBetween) clause.high = ValueOf(*operands[2], values);
   return clause;
 }
 
-Status AddClauses(const Node& node, std::vector<KeyCondition::Clause>& clauses) {
+Status AddClauses(const Node& node, const ValueView* values,
+                  std::vector<KeyCondition::Clause>& clauses) {
   if (node.kind == NodeKind::kAnd) {
     for (const auto& operand : node.operands) {
-      VARVE_RETURN_IF_ERROR(AddClauses(*operand, clauses));
+      VARVE_RETURN_IF_ERROR(AddClauses(*operand, values, clauses));
     }
     return absl::OkStatus();
   }
-  VARVE_ASSIGN_OR_RETURN(KeyCondition::Clause clause, MakeClause(node));
+  VARVE_ASSIGN_OR_RETURN(KeyCondition::Clause clause, MakeClause(node, values));
   for (const KeyCondition::Clause& other : clauses) {
     if (other.attribute != clause.attribute) continue;
     return ValidationError(
@@ -144,9 +145,9 @@ Status Missed(std::string_view attribute) {
 
 }  // namespace
 
-StatusOr<KeyCondition> MakeKeyCondition(const Node& root) {
+StatusOr<KeyCondition> MakeKeyCondition(const Node& root, const ValueView* values) {
   std::vector<KeyCondition::Clause> clauses;
-  VARVE_RETURN_IF_ERROR(AddClauses(root, clauses));
+  VARVE_RETURN_IF_ERROR(AddClauses(root, values, clauses));
   return KeyCondition(std::move(clauses));
 }
 

@@ -7,7 +7,7 @@
 
 namespace varve::item::expression {
 
-// `root` is a checked condition. Errors say why it is none of a key.
-StatusOr<KeyCondition> MakeKeyCondition(const Node& root);
+// `root` is a checked condition; `values` as in ValueOf. Errors say why it is none of a key.
+StatusOr<KeyCondition> MakeKeyCondition(const Node& root, const ValueView* values);
 
 }  // namespace varve::item::expression

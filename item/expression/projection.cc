@@ -20,12 +20,13 @@ Status KeyIsScalar(std::string_view attribute) {
       attribute);
 }
 
-Projection::Projection(std::vector<Path> paths) : tree_(TreeOf(paths)) {}
+Projection::Projection(std::vector<Path> paths)
+    : tree_(std::make_shared<PathTree>(TreeOf(paths))) {}
 
 Status Projection::CheckKeyPaths(const KeySchema& key) const {
   for (const auto* attributes : {&key.partition, &key.sort}) {
     for (const KeyAttribute& attribute : *attributes) {
-      if (tree_.GoesInto(attribute.name)) return KeyIsScalar(attribute.name);
+      if (tree_->GoesInto(attribute.name)) return KeyIsScalar(attribute.name);
     }
   }
   return absl::OkStatus();
@@ -33,7 +34,7 @@ Status Projection::CheckKeyPaths(const KeySchema& key) const {
 
 std::vector<std::string_view> Projection::Attributes() const {
   std::vector<std::string_view> names;
-  for (const PathTree::Node& root : tree_.roots()) names.push_back(root.element.name);
+  for (const PathTree::Node& root : tree_->roots()) names.push_back(root.element.name);
   return names;
 }
 

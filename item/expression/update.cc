@@ -35,11 +35,11 @@ Status WrongOperand() {
   return ValidationError("An operand in the update expression has an incorrect data type");
 }
 
-StatusOr<AnyValue> Evaluate(const Node& node, const ItemView& old);
+StatusOr<AnyValue> Evaluate(const Node& node, const ItemView& old, const ValueView* values);
 
-StatusOr<AnyValue> EvaluateSum(const Node& node, const ItemView& old) {
-  VARVE_ASSIGN_OR_RETURN(const AnyValue left, Evaluate(*node.operands[0], old));
-  VARVE_ASSIGN_OR_RETURN(const AnyValue right, Evaluate(*node.operands[1], old));
+StatusOr<AnyValue> EvaluateSum(const Node& node, const ItemView& old, const ValueView* values) {
+  VARVE_ASSIGN_OR_RETURN(const AnyValue left, Evaluate(*node.operands[0], old, values));
+  VARVE_ASSIGN_OR_RETURN(const AnyValue right, Evaluate(*node.operands[1], old, values));
   if (!left.view().Is(ValueType::kNumber) || !right.view().Is(ValueType::kNumber)) {
     return WrongOperand();
   }
@@ -64,35 +64,35 @@ StatusOr<AnyValue> Appended(const ListView& first, const ListView& second) {
   return AnyValue(std::move(list));
 }
 
-StatusOr<AnyValue> EvaluateAppend(const Node& node, const ItemView& old) {
-  VARVE_ASSIGN_OR_RETURN(const AnyValue first, Evaluate(*node.operands[0], old));
-  VARVE_ASSIGN_OR_RETURN(const AnyValue second, Evaluate(*node.operands[1], old));
+StatusOr<AnyValue> EvaluateAppend(const Node& node, const ItemView& old, const ValueView* values) {
+  VARVE_ASSIGN_OR_RETURN(const AnyValue first, Evaluate(*node.operands[0], old, values));
+  VARVE_ASSIGN_OR_RETURN(const AnyValue second, Evaluate(*node.operands[1], old, values));
   if (!first.view().Is(ValueType::kList) || !second.view().Is(ValueType::kList)) {
     return WrongOperand();
   }
   return Appended(first.view().list(), second.view().list());
 }
 
-StatusOr<AnyValue> Evaluate(const Node& node, const ItemView& old) {
+StatusOr<AnyValue> Evaluate(const Node& node, const ItemView& old, const ValueView* values) {
   switch (node.kind) {
     case NodeKind::kValue:
-      return AnyValue(node.value);
+      return AnyValue(ValueOf(node, values));
     case NodeKind::kPath:
       if (const std::optional<ValueView> value = Find(old, node.path)) return AnyValue(*value);
       return ValidationError(
           "The provided expression refers to an attribute that does not exist in the item");
     case NodeKind::kPlus:
     case NodeKind::kMinus:
-      return EvaluateSum(node, old);
+      return EvaluateSum(node, old, values);
     default:
       break;
   }
-  if (node.function == Function::kListAppend) return EvaluateAppend(node, old);
+  if (node.function == Function::kListAppend) return EvaluateAppend(node, old, values);
   // if_not_exists
   if (const std::optional<ValueView> value = Find(old, node.operands[0]->path)) {
     return AnyValue(*value);
   }
-  return Evaluate(*node.operands[1], old);
+  return Evaluate(*node.operands[1], old, values);
 }
 
 // The container that the path's last step leads into must be there already.
@@ -256,15 +256,31 @@ PathTree TreeOf(const std::vector<Update::Action>& actions) {
 
 }  // namespace
 
-Update::Update(std::vector<Action> actions, Dialect dialect)
-    : actions_(std::move(actions)), dialect_(dialect), tree_(TreeOf(actions_)) {}
-Update::Update(Update&&) noexcept = default;
-Update& Update::operator=(Update&&) noexcept = default;
-Update::~Update() = default;
+struct Update::Tree {
+  std::vector<Action> actions;
+  Dialect dialect;
+  PathTree paths;  // of the actions; leaf i is actions[i]
+};
+
+Update::Update(std::vector<Action> actions, Dialect dialect) {
+  auto tree = std::make_shared<Tree>();
+  tree->paths = TreeOf(actions);
+  tree->actions = std::move(actions);
+  tree->dialect = dialect;
+  tree_ = std::move(tree);
+}
+
+Update Update::With(BoundValues values) const {
+  Update bound = *this;
+  bound.values_ = std::move(values);
+  return bound;
+}
+
+Item Update::Touched(const ItemView& item) const { return tree_->paths.Project(item); }
 
 Status Update::CheckKeys(const KeySchema& key) const {
   const auto check = [this](const KeyAttribute& attribute) -> Status {
-    if (!tree_.HasAttribute(attribute.name)) return absl::OkStatus();
+    if (!tree_->paths.HasAttribute(attribute.name)) return absl::OkStatus();
     return ValidationError(
         "One or more parameter values were invalid: Cannot update attribute {}. This attribute is "
         "part of the key",
@@ -276,14 +292,17 @@ Status Update::CheckKeys(const KeySchema& key) const {
 }
 
 StatusOr<Item> Update::Apply(const ItemView& old) const {
-  std::vector<Effect> effects(actions_.size());
-  for (size_t i = 0; i < actions_.size(); ++i) {
-    if (actions_[i].kind != Action::Kind::kSet) continue;
-    VARVE_ASSIGN_OR_RETURN(effects[i].value, Evaluate(*actions_[i].value, old));
+  const std::vector<Action>& actions = tree_->actions;
+  const Dialect dialect = tree_->dialect;
+  const ValueView* const values = values_ ? values_->data() : nullptr;
+  std::vector<Effect> effects(actions.size());
+  for (size_t i = 0; i < actions.size(); ++i) {
+    if (actions[i].kind != Action::Kind::kSet) continue;
+    VARVE_ASSIGN_OR_RETURN(effects[i].value, Evaluate(*actions[i].value, old, values));
     effects[i].kind = Effect::Kind::kPut;
   }
-  for (size_t i = 0; i < actions_.size(); ++i) {
-    const Action& action = actions_[i];
+  for (size_t i = 0; i < actions.size(); ++i) {
+    const Action& action = actions[i];
     VARVE_RETURN_IF_ERROR(CheckParent(action.path, old));
     switch (action.kind) {
       case Action::Kind::kSet:
@@ -292,13 +311,13 @@ StatusOr<Item> Update::Apply(const ItemView& old) const {
         effects[i].kind = Effect::Kind::kRemove;
         break;
       case Action::Kind::kAdd: {
-        VARVE_ASSIGN_OR_RETURN(effects[i],
-                               Add(Find(old, action.path), action.value->value, dialect_));
+        VARVE_ASSIGN_OR_RETURN(
+            effects[i], Add(Find(old, action.path), ValueOf(*action.value, values), dialect));
         break;
       }
       case Action::Kind::kDelete: {
-        VARVE_ASSIGN_OR_RETURN(effects[i],
-                               Delete(Find(old, action.path), action.value->value, dialect_));
+        VARVE_ASSIGN_OR_RETURN(
+            effects[i], Delete(Find(old, action.path), ValueOf(*action.value, values), dialect));
         break;
       }
     }
@@ -307,7 +326,7 @@ StatusOr<Item> Update::Apply(const ItemView& old) const {
     }
   }
   ValueBuilder builder;
-  Rewriter(effects, builder).Container(tree_.roots(), old.value());
+  Rewriter(effects, builder).Container(tree_->paths.roots(), old.value());
   return Item(builder.Finish());
 }
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "item/expression/cache.h"
 #include "item/expression/expression.h"
 #include "item/json.h"
 
@@ -83,7 +84,13 @@ class Table {
     source.*member = parsed_text_;
     if (!used_values_.empty()) source.values = &used_values_;
     if (!used_names_.empty()) source.names = &used_names_;
-    return Parse(source);
+    // Once without a cache, once into it, once out of it: that makes no difference.
+    const std::string fresh(Message(Parse(source).status()));
+    const std::string cached(Message(Parse(source, &cache_).status()));
+    EXPECT_EQ(cached, fresh);
+    StatusOr<Expressions> expressions = Parse(source, &cache_);
+    EXPECT_EQ(Message(expressions.status()), fresh);
+    return expressions;
   }
 
   Item item;
@@ -106,6 +113,7 @@ class Table {
   std::string parsed_text_;
   AttributeValues used_values_;
   AttributeNames used_names_;
+  Cache cache_;
 };
 
 }  // namespace varve::item::expression
