@@ -6,6 +6,7 @@
 #include "item/capacity.h"
 #include "item/change.h"
 #include "item/index_entry.h"
+#include "item/source.h"
 #include "item/store.h"
 
 namespace varve::item {
@@ -54,9 +55,7 @@ io::Task<StatusOr<BatchGetItemResponse>> Store::BatchGetItem(const BatchGetItemR
   std::vector<std::string> engine_keys;
   for (size_t t = 0; t < tables.size(); ++t) {
     VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(tables[t].first));
-    if (expressions[t].projection) {
-      VARVE_CO_RETURN_IF_ERROR(expressions[t].projection->CheckKeyPaths(table->key.schema()));
-    }
+    VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions[t].projection));
     const std::vector<Item>& keys = tables[t].second.keys;
     for (size_t k = 0; k < keys.size(); ++k) {
       VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, keys[k]));

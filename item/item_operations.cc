@@ -87,9 +87,7 @@ io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, Check(request, &expression_cache_));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
-  if (expressions.projection) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.projection->CheckKeyPaths(table->key.schema()));
-  }
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.projection));
 
   const std::string key = EngineKey(table->key_space, table->key, request.key);
   engine::PinnedValue value;
@@ -120,9 +118,7 @@ io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckItemKey(table->key, request.item));
   VARVE_CO_RETURN_IF_ERROR(CheckIndexKeys(*table, request.item));
-  if (expressions.condition) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(table->key.schema()));
-  }
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.condition));
 
   SingleWrite write;
   write.table = table;
@@ -143,9 +139,7 @@ io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request, &expression_cache_));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
-  if (expressions.condition) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(table->key.schema()));
-  }
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.condition));
 
   SingleWrite write;
   write.table = table;
@@ -222,11 +216,9 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   const std::optional<expression::Update>& update = expressions.update;
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
-  const expression::KeySchema schema = table->key.schema();
-  if (update) VARVE_CO_RETURN_IF_ERROR(update->CheckKeys(schema));
-  if (expressions.condition) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(schema));
-  }
+  if (update) VARVE_CO_RETURN_IF_ERROR(update->CheckKeys(table->key.schema()));
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, update));
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.condition));
 
   Change change;
   change.table = table.get();

@@ -62,6 +62,13 @@ class Reader {
     builder_.BeginMap();
     for (const dom::key_value_pair field : object) {
       if (field.value.is_null()) continue;
+      if (field.key.empty()) return ValidationError("Empty attribute name");
+      if (field.key.size() > kAttributeNameBytesMax) {
+        return ValidationError(
+            "One or more parameter values were invalid: Attribute name is too large, must be less "
+            "than {} bytes",
+            kAttributeNameBytesMax + 1);
+      }
       builder_.Name(field.key);
       VARVE_RETURN_IF_ERROR(Value(field.value, depth));
     }

@@ -248,19 +248,14 @@ io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
     VARVE_CO_RETURN_IF_ERROR(CheckTableKeyOfStart(target, *start));
     VARVE_CO_RETURN_IF_ERROR(CheckStartKeyInRange(target.schema(), range, *start));
   }
-  const expression::KeySchema table_schema = table->key.schema();
-  if (expressions.projection) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.projection->CheckKeyPaths(table_schema));
-  }
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.projection));
   if (expressions.filter) {
     VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckAvoidsKey(target.schema()));
   }
   PageScan scan;
   scan.projection = expressions.projection ? &*expressions.projection : nullptr;
   VARVE_CO_RETURN_IF_ERROR(CheckProjected(target, request.select, scan.projection, &scan.fetch));
-  if (expressions.filter) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckKeyPaths(table_schema));
-  }
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.filter));
 
   scan.table = table;
   scan.index = target.index();
@@ -316,13 +311,8 @@ io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
     }
     StartBehind(position, true, scan.bounds);
   }
-  const expression::KeySchema table_schema = table->key.schema();
-  if (expressions.projection) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.projection->CheckKeyPaths(table_schema));
-  }
-  if (expressions.filter) {
-    VARVE_CO_RETURN_IF_ERROR(expressions.filter->CheckKeyPaths(table_schema));
-  }
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.projection));
+  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.filter));
 
   scan.table = table;
   scan.index = target.index();

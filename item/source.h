@@ -1,8 +1,9 @@
-// From a request to the expressions in it (expression/expression.h).
+// From a request to the expressions in it (expression/expression.h), and from them to its table.
 #pragma once
 
 #include "item/expression/expression.h"
 #include "item/requests.h"
+#include "item/table.h"
 
 namespace varve::item {
 
@@ -18,6 +19,22 @@ expression::Source SourceOf(expression::Operation operation, const Request& requ
   source.invalid_value = parameters.invalid_value;
   source.legacy = request.legacy ? &*request.legacy : nullptr;
   return source;
+}
+
+// That no path of `part` (a condition, an update, a projection; there may be none) goes into a key
+// attribute of the table or of one of its indexes.
+template <typename Part>
+Status CheckKeyPaths(const Table& table, const std::optional<Part>& part) {
+  if (!part) return absl::OkStatus();
+  VARVE_RETURN_IF_ERROR(part->CheckKeyPaths(table.key.schema()));
+  for (const Index& index : table.indexes) {
+    for (const auto* attributes : {&index.key.partition, &index.key.sort}) {
+      for (const TableKey::Part& attribute : *attributes) {
+        if (part->GoesInto(attribute.name)) return expression::IndexKeyIsScalar(attribute.name);
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace varve::item

@@ -218,16 +218,18 @@ Status Condition::CheckAvoidsKey(const KeySchema& key) const {
 }
 
 Status Condition::CheckKeyPaths(const KeySchema& key) const {
-  const auto check = [this](const KeyAttribute& attribute) -> Status {
-    for (const Path* path : tree_->paths) {
-      if (path->size() == 1 || path->front().name != attribute.name) continue;
-      return KeyIsScalar(attribute.name);
+  for (const auto* attributes : {&key.partition, &key.sort}) {
+    for (const KeyAttribute& attribute : *attributes) {
+      if (GoesInto(attribute.name)) return KeyIsScalar(attribute.name);
     }
-    return absl::OkStatus();
-  };
-  for (const KeyAttribute& attribute : key.partition) VARVE_RETURN_IF_ERROR(check(attribute));
-  for (const KeyAttribute& attribute : key.sort) VARVE_RETURN_IF_ERROR(check(attribute));
+  }
   return absl::OkStatus();
+}
+
+bool Condition::GoesInto(std::string_view attribute) const {
+  return std::any_of(tree_->paths.begin(), tree_->paths.end(), [&](const Path* path) {
+    return path->size() > 1 && path->front().name == attribute;
+  });
 }
 
 }  // namespace varve::item::expression

@@ -58,8 +58,10 @@ struct KeySchema {
   Attributes sort;       // 0 or 1; of a global index up to 4
 };
 
-// "Key attributes must be scalars; ...": what a path into `attribute` earns.
+// "Key attributes must be scalars; ...": what a path into `attribute` earns, a key of the table or
+// of an index.
 Status KeyIsScalar(std::string_view attribute);
+Status IndexKeyIsScalar(std::string_view attribute);
 
 struct Node;  // of the syntax tree (ast.h)
 class Cache;  // cache.h
@@ -82,6 +84,8 @@ class Condition {
   Status CheckAvoidsKey(const KeySchema& key) const;
   // As any condition: paths don't go into key attributes, which are scalars.
   Status CheckKeyPaths(const KeySchema& key) const;
+  // Whether a path goes into `attribute`.
+  bool GoesInto(std::string_view attribute) const;
 
  private:
   struct Tree;
@@ -97,6 +101,7 @@ class Projection {
   Item Apply(const ItemView& item) const { return tree_->Project(item); }
 
   Status CheckKeyPaths(const KeySchema& key) const;
+  bool GoesInto(std::string_view attribute) const { return tree_->GoesInto(attribute); }
 
   // The attributes that the paths begin with.
   std::vector<std::string_view> Attributes() const;
@@ -176,6 +181,9 @@ class Update {
 
   // Key attributes can't be changed.
   Status CheckKeys(const KeySchema& key) const;
+  // As of Condition; operands count too.
+  Status CheckKeyPaths(const KeySchema& key) const;
+  bool GoesInto(std::string_view attribute) const;
 
   // The new item. `old` is the item as it stands, or the key's attributes alone if there is none.
   // Operands are read from `old`, whatever other actions do. Checks nesting but not the item's

@@ -11,14 +11,17 @@ PathTree TreeOf(const std::vector<Path>& paths) {
   return PathTree(pointers);
 }
 
-}  // namespace
-
-Status KeyIsScalar(std::string_view attribute) {
+Status IsScalar(std::string_view what, std::string_view attribute) {
   return ValidationError(
       "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
-      "Key: {}",
-      attribute);
+      "{}: {}",
+      what, attribute);
 }
+
+}  // namespace
+
+Status KeyIsScalar(std::string_view attribute) { return IsScalar("Key", attribute); }
+Status IndexKeyIsScalar(std::string_view attribute) { return IsScalar("IndexKey", attribute); }
 
 Projection::Projection(std::vector<Path> paths)
     : tree_(std::make_shared<PathTree>(TreeOf(paths))) {}

@@ -254,12 +254,21 @@ PathTree TreeOf(const std::vector<Update::Action>& actions) {
   return PathTree(paths);
 }
 
+void CollectNested(const Path& path, std::vector<const Path*>& nested) {
+  if (path.size() > 1) nested.push_back(&path);
+}
+void CollectNested(const Node& node, std::vector<const Path*>& nested) {
+  CollectNested(node.path, nested);
+  for (const auto& operand : node.operands) CollectNested(*operand, nested);
+}
+
 }  // namespace
 
 struct Update::Tree {
   std::vector<Action> actions;
   Dialect dialect;
-  PathTree paths;  // of the actions; leaf i is actions[i]
+  PathTree paths;                   // of the actions; leaf i is actions[i]
+  std::vector<const Path*> nested;  // into attributes, those of operands too
 };
 
 Update::Update(std::vector<Action> actions, Dialect dialect) {
@@ -267,6 +276,10 @@ Update::Update(std::vector<Action> actions, Dialect dialect) {
   tree->paths = TreeOf(actions);
   tree->actions = std::move(actions);
   tree->dialect = dialect;
+  for (const Action& action : tree->actions) {
+    CollectNested(action.path, tree->nested);
+    if (action.value != nullptr) CollectNested(*action.value, tree->nested);
+  }
   tree_ = std::move(tree);
 }
 
@@ -289,6 +302,20 @@ Status Update::CheckKeys(const KeySchema& key) const {
   for (const KeyAttribute& attribute : key.partition) VARVE_RETURN_IF_ERROR(check(attribute));
   for (const KeyAttribute& attribute : key.sort) VARVE_RETURN_IF_ERROR(check(attribute));
   return absl::OkStatus();
+}
+
+Status Update::CheckKeyPaths(const KeySchema& key) const {
+  for (const auto* attributes : {&key.partition, &key.sort}) {
+    for (const KeyAttribute& attribute : *attributes) {
+      if (GoesInto(attribute.name)) return KeyIsScalar(attribute.name);
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool Update::GoesInto(std::string_view attribute) const {
+  return std::any_of(tree_->nested.begin(), tree_->nested.end(),
+                     [&](const Path* path) { return path->front().name == attribute; });
 }
 
 StatusOr<Item> Update::Apply(const ItemView& old) const {
