@@ -185,6 +185,10 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
 
 namespace {
 
+Status ItemToUpdateTooLarge() {
+  return ValidationError("Item size to update has exceeded the maximum allowed size");
+}
+
 // Attributes of UpdateItem's response. An update that leaves nothing to return returns nothing.
 std::optional<Item> ReturnedAttributes(const UpdateItemRequest& request,
                                        const std::optional<expression::Update>& update,
@@ -228,6 +232,8 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   OldItem old;
   VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(change.key, &old.bytes));
   old.Describe(&change);
+  if (update && update->ChargedBytes(old.view()) > kItemSizeBytesMax)
+    co_return ItemToUpdateTooLarge();
   VARVE_CO_RETURN_IF_ERROR(CheckCondition(expressions.condition ? &*expressions.condition : nullptr,
                                           old, request.return_old_on_condition_check_failure));
 
@@ -239,7 +245,7 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
     new_item.emplace(base);
   }
   if (new_item->view().size_bytes() > kItemSizeBytesMax) {
-    co_return ValidationError("Item size to update has exceeded the maximum allowed size");
+    co_return ItemToUpdateTooLarge();
   }
   VARVE_CO_RETURN_IF_ERROR(CheckIndexKeys(*table, *new_item));
   // What only takes away from an item that is not there does not make one; an update of nothing

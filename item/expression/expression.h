@@ -190,6 +190,11 @@ class Update {
   // size.
   StatusOr<Item> Apply(const ItemView& old) const;
 
+  // What UpdateItem measures of the expression, which like the new item may have kItemSizeBytesMax
+  // at most: what it writes, with its names, and a charge for each clause, function and path,
+  // by the service's own figures. (No other operation measures updates so.) 0 for AttributeUpdates.
+  size_t ChargedBytes(const ItemView& old) const;
+
   // What stands in `item` at the paths of the expression: Attributes for UPDATED_OLD, given the old
   // item, and for UPDATED_NEW, given the new one.
   Item Touched(const ItemView& item) const;

@@ -254,6 +254,64 @@ PathTree TreeOf(const std::vector<Update::Action>& actions) {
   return PathTree(paths);
 }
 
+// ---- What an update is charged with by UpdateItem (expression.h), in bytes
+
+constexpr size_t kUpdateBytes = 3;
+constexpr size_t kWriteBytes = 19;         // of SET and ADD
+constexpr size_t kTakeBytes = 1;           // of REMOVE and DELETE
+constexpr size_t kTargetElementBytes = 4;  // of each element behind the first
+constexpr size_t kOperandPathBytes = 1;
+constexpr size_t kOperandElementBytes = 14;  // of each element
+constexpr size_t kPlusBytes = 34;
+constexpr size_t kMinusBytes = 37;
+constexpr size_t kIfNotExistsBytes = 39;
+constexpr size_t kListAppendBytes = 37;
+
+size_t ElementBytes(const PathElement& element) {
+  if (!element.is_index) return element.name.size();
+  size_t digits = 1;
+  for (uint32_t rest = element.index; rest >= 10; rest /= 10) ++digits;
+  return digits;
+}
+
+size_t TargetBytes(const Path& path) {
+  size_t bytes = ElementBytes(path.front());
+  for (size_t i = 1; i < path.size(); ++i) bytes += kTargetElementBytes + ElementBytes(path[i]);
+  return bytes;
+}
+
+// Paths are charged for themselves, not for what they lead to.
+size_t OperandBytes(const Node& node, const ValueView* values) {
+  size_t bytes = 0;
+  switch (node.kind) {
+    case NodeKind::kValue:
+      return ValueOf(node, values).size_bytes();
+    case NodeKind::kPath:
+      bytes = kOperandPathBytes;
+      for (const PathElement& element : node.path) {
+        bytes += kOperandElementBytes + ElementBytes(element);
+      }
+      return bytes;
+    case NodeKind::kPlus:
+      bytes = kPlusBytes;
+      break;
+    case NodeKind::kMinus:
+      bytes = kMinusBytes;
+      break;
+    default:
+      bytes = node.function == Function::kListAppend ? kListAppendBytes : kIfNotExistsBytes;
+  }
+  for (const auto& operand : node.operands) bytes += OperandBytes(*operand, values);
+  return bytes;
+}
+
+// Of a set only the elements that are not there yet are added.
+size_t AddedBytes(const std::optional<ValueView>& old, ValueView value) {
+  if (!old || !IsSet(value.type()) || old->type() != value.type()) return value.size_bytes();
+  const Value added = Difference(value.set(), old->set());
+  return added.view().set().empty() ? 0 : added.view().size_bytes();
+}
+
 void CollectNested(const Path& path, std::vector<const Path*>& nested) {
   if (path.size() > 1) nested.push_back(&path);
 }
@@ -302,6 +360,28 @@ Status Update::CheckKeys(const KeySchema& key) const {
   for (const KeyAttribute& attribute : key.partition) VARVE_RETURN_IF_ERROR(check(attribute));
   for (const KeyAttribute& attribute : key.sort) VARVE_RETURN_IF_ERROR(check(attribute));
   return absl::OkStatus();
+}
+
+size_t Update::ChargedBytes(const ItemView& old) const {
+  if (tree_->dialect == Dialect::kAttributeUpdates) return 0;
+  const ValueView* const values = values_ ? values_->data() : nullptr;
+  size_t bytes = kUpdateBytes;
+  for (const Action& action : tree_->actions) {
+    bytes += TargetBytes(action.path);
+    switch (action.kind) {
+      case Action::Kind::kSet:
+        bytes += kWriteBytes + OperandBytes(*action.value, values);
+        break;
+      case Action::Kind::kAdd:
+        bytes += kWriteBytes + AddedBytes(Find(old, action.path), ValueOf(*action.value, values));
+        break;
+      case Action::Kind::kRemove:
+      case Action::Kind::kDelete:
+        bytes += kTakeBytes;
+        break;
+    }
+  }
+  return bytes;
 }
 
 Status Update::CheckKeyPaths(const KeySchema& key) const {

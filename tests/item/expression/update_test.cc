@@ -131,5 +131,48 @@ TEST(Projection, DoesNotGoIntoKeyAttributes) {
             "allowed: Key: s");
 }
 
+TEST(Update, IsChargedByTheClause) {
+  const Item old =
+      ItemOf(R"({"a":{"S":"x"},"m":{"M":{"z":{"S":"x"}}},"l":{"L":[{"S":"x"}]},"n":{"N":"1"},)"
+             R"("ss":{"SS":["p","q"]}})");
+  AttributeValues values;
+  values.emplace_back(":s", Value::String("0123456789"));            // 10
+  values.emplace_back(":one", Value::OfNumber(Number::FromInt(1)));  // 2
+  const Item more = ItemOf(R"({"l":{"L":[{"S":"0123456789"}]},"ss":{"SS":["q","rrrr"]}})");
+  values.emplace_back(":l", Value(*more.view().Find("l")));    // 3 + 1 + 10
+  values.emplace_back(":e", Value(*more.view().Find("ss")));  // 5
+  const std::pair<std::string_view, size_t> cases[] = {
+      {"SET b = :s", 19 + 1 + 10},
+      {"SET b = :s, cc = :s", 19 + 1 + 10 + 19 + 2 + 10},
+      {"SET m.leaf = :s", 19 + 1 + 4 + 4 + 10},
+      {"SET l[10] = :s", 19 + 1 + 4 + 2 + 10},
+      {"SET b = a", 19 + 1 + 1 + 14 + 1},
+      {"SET b = m.z", 19 + 1 + 1 + 14 + 1 + 14 + 1},
+      {"SET b = l[0]", 19 + 1 + 1 + 14 + 1 + 14 + 1},
+      {"SET n = n + :one", 19 + 1 + 34 + 16 + 2},
+      {"SET n = n - :one", 19 + 1 + 37 + 16 + 2},
+      {"SET b = if_not_exists(b, :s)", 19 + 1 + 39 + 16 + 10},
+      {"SET l = list_append(l, :l)", 19 + 1 + 37 + 16 + 14},
+      {"ADD n :one", 19 + 1 + 2},
+      {"ADD ss :e", 19 + 2 + 4},
+      {"REMOVE abcdefghij", 1 + 10},
+      {"REMOVE m.z, l[0]", 1 + 1 + 4 + 1 + 1 + 1 + 4 + 1},
+      {"DELETE ss :e", 1 + 2},
+  };
+  for (const auto& [text, bytes] : cases) {
+    AttributeValues used;
+    for (const auto& [placeholder, value] : values) {
+      if (text.find(placeholder) != std::string_view::npos) used.emplace_back(placeholder, value);
+    }
+    Source source;
+    source.operation = Operation::kUpdateItem;
+    source.update = text;
+    if (!used.empty()) source.values = &used;
+    const auto expressions = Parse(source);
+    ASSERT_TRUE(expressions.ok()) << text << ": " << expressions.status();
+    EXPECT_EQ(expressions->update->ChargedBytes(old.view()), 3 + bytes) << text;
+  }
+}
+
 }  // namespace
 }  // namespace varve::item::expression
