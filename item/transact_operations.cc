@@ -91,16 +91,19 @@ StatusOr<const KindOfAction*> ActionOf(const TransactWriteItem& item) {
 }
 
 StatusOr<Expressions> ParseExpressions(const TransactWriteAction& action,
-                                       expression::Operation operation) {
+                                       expression::Operation operation, expression::Cache* cache) {
   const ExpressionParameters& parameters = action.expression_parameters;
   expression::Source source;
   source.operation = operation;
-  source.names = parameters.names ? &*parameters.names : nullptr;
-  source.values = parameters.values ? &*parameters.values : nullptr;
-  source.invalid_value = parameters.invalid_value;
   source.update = action.update_expression;
   source.condition = action.condition_expression;
-  return expression::Parse(source);
+  // Without expressions, placeholders are ignored here.
+  if (source.update || source.condition) {
+    source.names = parameters.names ? &*parameters.names : nullptr;
+    source.values = parameters.values ? &*parameters.values : nullptr;
+    source.invalid_value = parameters.invalid_value;
+  }
+  return expression::Parse(source, cache);
 }
 
 // What can be wrong with an action on its table, without looking at the item there.
@@ -265,7 +268,8 @@ io::Task<StatusOr<TransactWriteItemsResponse>> Store::TransactWriteItems(
       co_return ValidationError("Item size has exceeded the maximum allowed size");
     }
     put_bytes += item_bytes;
-    VARVE_ASSIGN_OR_CO_RETURN(Expressions parsed, ParseExpressions(action, kinds[i]->operation));
+    VARVE_ASSIGN_OR_CO_RETURN(Expressions parsed,
+                              ParseExpressions(action, kinds[i]->operation, &expression_cache_));
     expressions.push_back(std::move(parsed));
   }
 
@@ -338,8 +342,10 @@ io::Task<StatusOr<TransactGetItemsResponse>> Store::TransactGetItems(
     expression::Source source;
     source.operation = expression::Operation::kGetItem;
     source.projection = get.projection_expression;
-    source.names = get.expression_parameters.names ? &*get.expression_parameters.names : nullptr;
-    VARVE_ASSIGN_OR_CO_RETURN(Expressions parsed, expression::Parse(source));
+    if (source.projection && get.expression_parameters.names) {
+      source.names = &*get.expression_parameters.names;
+    }
+    VARVE_ASSIGN_OR_CO_RETURN(Expressions parsed, expression::Parse(source, &expression_cache_));
     expressions.push_back(std::move(parsed));
   }
   std::vector<TransactionPart> parts;
