@@ -18,6 +18,7 @@ namespace {
 constexpr int kAccounts = 5;
 constexpr int kBalance = 100;  // of each, in the beginning
 constexpr int kDoctors = 4;
+constexpr int kBranches = 3;  // an account belongs to one, and an index is by that
 
 Item KeyOf(std::string_view kind, uint64_t number) {
   return ItemOf(fmt::format("{{'p':{{'S':'{}{}'}}}}", kind, number));
@@ -84,7 +85,8 @@ io::Task<void> Transfer(Bank* bank, Random* random) {
   const uint64_t first = random->Below(kAccounts);
   const auto amount = static_cast<int64_t>(1 + random->Below(40));
   TransactWriteAction& pay =
-      AddUpdate(request, KeyOf("account", first), "SET balance = balance - :all");
+      AddUpdate(request, KeyOf("account", first), "SET balance = balance - :all, branch = :branch");
+  AddValue(pay.expression_parameters, ":branch", static_cast<int64_t>(random->Below(kBranches)));
   pay.condition_expression = "balance >= :all";
   AddValue(pay.expression_parameters, ":all", amount * static_cast<int64_t>(others));
   for (uint64_t i = 1; i <= others; ++i) {
@@ -170,10 +172,12 @@ io::Task<void> LookTogether(Bank* bank) {
   ++bank->looks;
 }
 
-io::Task<void> LookByScan(Bank* bank) {
+// Of the table, or of the index, which has all accounts and no doctors.
+io::Task<void> LookByScan(Bank* bank, bool by_index) {
   ScanRequest request;
   request.table_name = "T";
-  request.consistent_read = true;
+  if (by_index) request.index_name = "ByBranch";
+  request.consistent_read = !by_index;
   const auto page = co_await bank->store->Scan(request);
   if (!page.ok()) {
     bank->Fail(ErrorText(page.status()));
@@ -186,7 +190,11 @@ io::Task<void> LookByScan(Bank* bank) {
     sum += NumberIn(item, "balance");
     if (name.starts_with("doctor")) away[name.back() - '0'] = item.Find("away").has_value();
   }
-  if (sum != kAccounts * kBalance) bank->Fail(fmt::format("Scan saw {}", sum));
+  if (sum != kAccounts * kBalance) {
+    bank->Fail(fmt::format("a scan of the {} saw {}", by_index ? "index" : "table", sum));
+  }
+  const size_t expected = kAccounts + (by_index ? 0 : kDoctors);
+  if (page->items.size() != expected) bank->Fail(fmt::format("{} items", page->items.size()));
   CheckDuty(bank, away);
   ++bank->looks;
 }
@@ -199,7 +207,7 @@ io::Task<void> Client(Bank* bank, uint64_t seed, int operations) {
         co_await LookTogether(bank);
         break;
       case 1:
-        co_await LookByScan(bank);
+        co_await LookByScan(bank, /*by_index=*/random.OneIn(2));
         break;
       case 2:
         co_await Touch(bank, &random);
@@ -220,22 +228,28 @@ void FillBank(io::Io& io, Store& store) {
   CreateTableRequest create;
   create.table_name = "T";
   create.billing_mode = BillingMode::kPayPerRequest;
-  create.attribute_definitions = {{"p", ValueType::kString}};
+  create.attribute_definitions = {{"p", ValueType::kString}, {"branch", ValueType::kNumber}};
   create.key_schema = {{"p", KeyType::kHash}};
+  SecondaryIndex& index = create.global_secondary_indexes.emplace().emplace_back();
+  index.index_name = "ByBranch";
+  index.key_schema = {{"branch", KeyType::kHash}};
+  index.projection.type = ProjectionType::kAll;
   ASSERT_TRUE(io::BlockOn(io, store.CreateTable(create)).ok());
   for (int i = 0; i < kAccounts + kDoctors; ++i) {
     PutItemRequest put;
     put.table_name = "T";
-    put.item =
-        i < kAccounts
-            ? ItemOf(fmt::format("{{'p':{{'S':'account{}'}},'balance':{{'N':'{}'}}}}", i, kBalance))
-            : KeyOf("doctor", i - kAccounts);
+    put.item = i < kAccounts
+                   ? ItemOf(fmt::format(
+                         "{{'p':{{'S':'account{}'}},'balance':{{'N':'{}'}},'branch':{{'N':'0'}}}}",
+                         i, kBalance))
+                   : KeyOf("doctor", i - kAccounts);
     ASSERT_TRUE(io::BlockOn(io, store.PutItem(put)).ok());
   }
 }
 
 void CheckBank(io::Io& io, Bank& bank) {
   io::BlockOn(io, LookTogether(&bank));
+  io::BlockOn(io, LookByScan(&bank, true));
   int64_t touched = 0;
   for (int i = 0; i < kAccounts; ++i) {
     GetItemRequest get;
