@@ -195,7 +195,7 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     if (old_items[i]) changes_to_read[i]->old_item.emplace(old_items[i]->view());
   }
   engine::WriteBatch batch;
-  for (const Change& change : changes) AppendChange(change, batch);
+  for (Change& change : changes) AppendChange(change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
   BatchWriteItemResponse response;

@@ -57,9 +57,9 @@ engine::WriteOptions Durably() {
 
 std::string BackfillKey(uint32_t key_space) { return WithKeySpace(kBackfillPrefix, key_space); }
 
-io::Task<StatusOr<std::unique_ptr<Catalogue>>> Catalogue::Open(engine::Db& db,
+io::Task<StatusOr<std::unique_ptr<Catalogue>>> Catalogue::Open(engine::Db& db, Streams& streams,
                                                                std::string arn_prefix) {
-  std::unique_ptr<Catalogue> catalogue(new Catalogue(db, std::move(arn_prefix)));
+  std::unique_ptr<Catalogue> catalogue(new Catalogue(db, streams, std::move(arn_prefix)));
   VARVE_CO_RETURN_IF_ERROR(co_await catalogue->Load());
   co_return catalogue;
 }
@@ -95,6 +95,12 @@ io::Task<Status> Catalogue::Load() {
       for (Index& index : table.indexes) {
         used.insert(index.key_space);
         index.lease = std::make_shared<char>();
+      }
+      VARVE_CO_RETURN_IF_ERROR(streams_.Attach(table));
+      if (table.ttl_key_space != 0) {
+        used.insert(table.ttl_key_space);
+        table.time_to_live->Set(
+            std::make_shared<TimeToLive>(table.description.ttl_attribute, table.ttl_key_space));
       }
       std::string name = table.description.table_name;
       absl::MutexLock lock(&mutex_);
@@ -207,9 +213,11 @@ io::Task<StatusOr<TablePointer>> Catalogue::Create(TableDescription description)
   const std::string& name = table->description.table_name;
 
   engine::WriteBatch batch;
+  Streams::Update stream = co_await streams_.Prepare(nullptr, table.get(), batch);
   batch.Put(TableRecordKey(name), RecordOfTable(*table).encoded());
   batch.Put(kNextKeySpaceKey, Number::FromInt(next_key_space_).Encode());
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
+  stream.Finish(written.ok());
   // On failure the numbers are not given back: the record may yet turn out to have been written.
   VARVE_CO_RETURN_IF_ERROR(written.status());
 
@@ -225,6 +233,8 @@ io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name_or_arn, Chan
   if (old_table == nullptr) co_return TableNotFound(name);
   auto table = std::make_shared<Table>(*old_table);
   VARVE_CO_RETURN_IF_ERROR(change(table->description));
+  std::erase_if(table->former, [](const auto& version) { return version.expired(); });
+  table->former.push_back(old_table);
 
   engine::WriteBatch batch;
   std::vector<Dropped> gone;
@@ -238,10 +248,24 @@ io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name_or_arn, Chan
   for (const IndexDescription& index : table->description.indexes) {
     added += FindIndex(*old_table, index.index_name) == nullptr;
   }
+  const std::string& ttl_attribute = table->description.ttl_attribute;
+  const bool ttl_changes = ttl_attribute != old_table->description.ttl_attribute;
+  std::shared_ptr<TimeToLive> time_to_live;
+  if (ttl_changes && old_table->ttl_key_space != 0) {
+    NoteDrop(old_table->ttl_key_space, batch);
+    gone.push_back({old_table->ttl_key_space, old_table->time_to_live->Get()});
+    table->ttl_key_space = 0;
+  }
+  if (ttl_changes && !ttl_attribute.empty()) ++added;
   std::vector<uint32_t> key_spaces;
   if (added > 0) {
     VARVE_ASSIGN_OR_CO_RETURN(key_spaces, co_await TakeKeySpaces(added));
     batch.Put(kNextKeySpaceKey, Number::FromInt(next_key_space_).Encode());
+  }
+  if (ttl_changes && !ttl_attribute.empty()) {
+    table->ttl_key_space = key_spaces.back();
+    key_spaces.pop_back();
+    time_to_live = std::make_shared<TimeToLive>(ttl_attribute, table->ttl_key_space);
   }
   for (const IndexDescription& description : table->description.indexes) {
     const Index* old_index = FindIndex(*old_table, description.index_name);
@@ -255,9 +279,12 @@ io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name_or_arn, Chan
     }
     table->indexes.push_back(std::move(index));
   }
+  Streams::Update stream = co_await streams_.Prepare(old_table.get(), table.get(), batch);
   batch.Put(TableRecordKey(name), RecordOfTable(*table).encoded());
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
+  stream.Finish(written.ok());
   VARVE_CO_RETURN_IF_ERROR(written.status());
+  if (ttl_changes) table->time_to_live->Set(time_to_live);
   {
     absl::MutexLock lock(&mutex_);
     tables_[name] = table;
@@ -278,9 +305,15 @@ io::Task<StatusOr<TablePointer>> Catalogue::Delete(std::string name_or_arn, Chec
   std::vector<Dropped> gone;
   gone.push_back({table->key_space, table->lease});
   for (const Index& index : table->indexes) gone.push_back({index.key_space, index.lease});
+  if (table->ttl_key_space != 0) {
+    gone.push_back({table->ttl_key_space, table->time_to_live->Get()});
+  }
   for (const Dropped& each : gone) NoteDrop(each.key_space, batch);
+  Streams::Update stream = co_await streams_.Prepare(table.get(), nullptr, batch);
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
+  stream.Finish(written.ok());
   VARVE_CO_RETURN_IF_ERROR(written.status());
+  table->time_to_live->Set(nullptr);
   {
     absl::MutexLock lock(&mutex_);
     tables_.erase(name);

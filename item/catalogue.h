@@ -6,6 +6,7 @@
 //   0x01 0x03            the number after the highest key space ever given out, an encoded number
 //   0x01 0x04 n          how far the index in key space n (4, big-endian) is filled
 //   (item/backfill.h)
+//   0x01 0x20 id         a stream's record (item/streams.h)
 //
 // A table is created by cutting its key space, and one for each of its indexes, out as partitions
 // of their own, then committing its record; it is deleted by one commit that removes the record and
@@ -32,6 +33,7 @@
 #include "engine/db.h"
 #include "io/sync.h"
 #include "io/task.h"
+#include "item/streams.h"
 #include "item/table.h"
 
 namespace varve::item {
@@ -42,8 +44,8 @@ std::string BackfillKey(uint32_t key_space);
 // Thread-safe.
 class Catalogue {
  public:
-  // `db` must outlive the catalogue. Tables' ARNs are `arn_prefix` and their names.
-  static io::Task<StatusOr<std::unique_ptr<Catalogue>>> Open(engine::Db& db,
+  // `db` and `streams` must outlive the catalogue. Tables' ARNs are `arn_prefix` and their names.
+  static io::Task<StatusOr<std::unique_ptr<Catalogue>>> Open(engine::Db& db, Streams& streams,
                                                              std::string arn_prefix = {});
 
   // `name` may be an ARN. Null if there is no such table.
@@ -58,12 +60,13 @@ class Catalogue {
   // Up to `limit` names after `after`, ascending.
   std::vector<std::string> NamesAfter(std::string_view after, size_t limit) const;
 
-  // Adds a table with this description; its key spaces are found here. ResourceInUseException if
-  // the name is taken.
+  // Adds a table with this description; its key spaces are found, and its stream is made, here.
+  // ResourceInUseException if the name is taken.
   io::Task<StatusOr<TablePointer>> Create(TableDescription description);
 
   // Replaces the description of table `name` by what `change` makes of it. Indexes that are new in
-  // it get their key spaces, those that are gone lose them; indexes are known by their names.
+  // it get their key spaces, those that are gone lose them; indexes are known by their names. A
+  // stream begins or ends.
   // ResourceNotFoundException, or the error of `change`.
   using Change = std::function<Status(TableDescription&)>;
   io::Task<StatusOr<TablePointer>> Update(std::string name, Change change);
@@ -73,7 +76,8 @@ class Catalogue {
   io::Task<StatusOr<TablePointer>> Delete(std::string name, Check check);
 
  private:
-  Catalogue(engine::Db& db, std::string arn_prefix) : db_(db), arn_prefix_(std::move(arn_prefix)) {}
+  Catalogue(engine::Db& db, Streams& streams, std::string arn_prefix)
+      : db_(db), streams_(streams), arn_prefix_(std::move(arn_prefix)) {}
 
   // A key space that is no more, and who must be gone before its number is used again.
   struct Dropped {
@@ -90,6 +94,7 @@ class Catalogue {
   io::Task<StatusOr<std::vector<uint32_t>>> TakeKeySpaces(size_t count);
 
   engine::Db& db_;
+  Streams& streams_;
   const std::string arn_prefix_;
 
   // Held by whoever changes the catalogue, across the changes in the engine.

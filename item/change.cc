@@ -5,6 +5,7 @@
 
 #include "item/capacity.h"
 #include "item/index_entry.h"
+#include "item/stream_record.h"
 
 namespace varve::item {
 namespace {
@@ -50,11 +51,37 @@ double UnitsOfIndexChange(const Entry& before, const Entry& after) {
   return before.value == after.value ? 0 : std::max(units(before), units(after));
 }
 
+// A stream that was enabled after the old item was not looked at begins after this change.
+void AppendStreamRecord(Change& change, engine::WriteBatch& batch) {
+  if (!change.old_is_known) return;
+  const StreamPointer stream = change.table->stream->Get();
+  if (stream == nullptr) return;
+  StreamTicket& ticket = change.stream_ticket;
+  if (!stream->Take(HashOfEngineKey(change.key), &ticket)) return;
+  batch.Put(StreamRecordKey(stream->id(), ticket.range(), ticket.number()),
+            EncodeStreamRecord(*stream, change.old_item, change.new_item, change.by_time_to_live));
+}
+
+// An index that began after the old item was not looked at has no entry of it yet.
+void AppendExpiry(Change& change, engine::WriteBatch& batch) {
+  std::shared_ptr<TimeToLive> index = change.table->time_to_live->Get();
+  if (index == nullptr) return;
+  std::optional<uint64_t> before, after;
+  if (change.old_item) before = index->ExpiryOf(*change.old_item);
+  if (change.new_item) after = index->ExpiryOf(*change.new_item);
+  if (before == after) return;
+  if (before) batch.Delete(index->EntryKey(*before, change.key));
+  if (after) batch.Put(index->EntryKey(*after, change.key), "");
+  change.expiry_note = ExpiryNote(std::move(index), after);
+}
+
 size_t SizeOf(const std::optional<ItemView>& item) { return item ? item->size_bytes() : 0; }
 
 }  // namespace
 
-bool NeedsOldItem(const Table& table) { return !table.indexes.empty(); }
+bool NeedsOldItem(const Table& table) {
+  return !table.indexes.empty() || table.stream->present() || table.time_to_live->present();
+}
 
 bool ChangesNothing(const Change& change) {
   if (!change.old_is_known || change.old_item.has_value() != change.new_item.has_value()) {
@@ -76,8 +103,8 @@ ChangeCost& ChangeCost::operator+=(const ChangeCost& other) {
   return *this;
 }
 
-void AppendChange(const Change& change, engine::WriteBatch& batch) {
-  assert(change.old_is_known || !NeedsOldItem(*change.table));
+void AppendChange(Change& change, engine::WriteBatch& batch) {
+  assert(change.old_is_known || change.table->indexes.empty());
   if (ChangesNothing(change)) return;
   if (change.new_item) {
     batch.Put(change.key, change.new_item->encoded());
@@ -87,6 +114,8 @@ void AppendChange(const Change& change, engine::WriteBatch& batch) {
   for (const Index& index : change.table->indexes) {
     AppendIndexChange(Entry(index, change.old_item), Entry(index, change.new_item), batch);
   }
+  AppendStreamRecord(change, batch);
+  AppendExpiry(change, batch);
 }
 
 ChangeCost CostOfChange(const Change& change) {

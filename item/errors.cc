@@ -23,6 +23,8 @@ absl::StatusCode CodeOf(ErrorType type) {
     case ErrorType::kValidationException:
     case ErrorType::kSerializationException:
     case ErrorType::kIdempotentParameterMismatchException:
+    case ErrorType::kExpiredIteratorException:
+    case ErrorType::kTrimmedDataAccessException:
       return absl::StatusCode::kInvalidArgument;
     case ErrorType::kResourceNotFoundException:
       return absl::StatusCode::kNotFound;
@@ -78,6 +80,10 @@ std::string_view ErrorTypeName(ErrorType type) {
       return "ServiceUnavailable";
     case ErrorType::kDuplicateItemException:
       return "DuplicateItemException";
+    case ErrorType::kExpiredIteratorException:
+      return "ExpiredIteratorException";
+    case ErrorType::kTrimmedDataAccessException:
+      return "TrimmedDataAccessException";
   }
   return "InternalServerError";
 }

@@ -30,6 +30,8 @@ enum class ErrorType : uint8_t {
   kIdempotentParameterMismatchException,
   kServiceUnavailable,
   kDuplicateItemException,
+  kExpiredIteratorException,
+  kTrimmedDataAccessException,
 };
 
 // "ValidationException" and so on.

@@ -139,6 +139,11 @@ std::string EngineKey(uint32_t key_space, const TableKey& table_key, const ItemV
   return key;
 }
 
+uint32_t HashOfEngineKey(std::string_view key) {
+  constexpr size_t kHashOffset = 1 + 4;
+  return __builtin_bswap32(LoadU32(key.data() + kHashOffset));
+}
+
 KeyBounds BoundsOf(uint32_t key_space, const expression::KeyRange& range) {
   using Sort = expression::KeyRange::Sort;
   std::string prefix = KeySpacePrefix(key_space);

@@ -72,6 +72,9 @@ KeyBounds SegmentBounds(uint32_t key_space, uint64_t segment, uint64_t segments)
 // The engine's key of an item with these (checked) key attributes, among others perhaps.
 std::string EngineKey(uint32_t key_space, const TableKey& table_key, const ItemView& item);
 
+// The hash in such a key.
+uint32_t HashOfEngineKey(std::string_view key);
+
 // What a KeyConditionExpression selects of a table.
 KeyBounds BoundsOf(uint32_t key_space, const expression::KeyRange& range);
 

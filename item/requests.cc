@@ -38,6 +38,20 @@ std::string_view ToString(ProjectionType type) {
   return "ALL";
 }
 
+std::string_view ToString(StreamViewType type) {
+  switch (type) {
+    case StreamViewType::kKeysOnly:
+      return "KEYS_ONLY";
+    case StreamViewType::kNewImage:
+      return "NEW_IMAGE";
+    case StreamViewType::kOldImage:
+      return "OLD_IMAGE";
+    case StreamViewType::kNewAndOldImages:
+      return "NEW_AND_OLD_IMAGES";
+  }
+  return "KEYS_ONLY";
+}
+
 std::string_view ToString(IndexStatus status) {
   switch (status) {
     case IndexStatus::kCreating:

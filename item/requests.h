@@ -27,12 +27,14 @@ enum class TableStatus : uint8_t { kCreating, kUpdating, kDeleting, kActive };
 enum class TableClass : uint8_t { kStandard, kStandardInfrequentAccess };
 enum class ProjectionType : uint8_t { kKeysOnly, kInclude, kAll };
 enum class IndexStatus : uint8_t { kCreating, kUpdating, kDeleting, kActive };
+enum class StreamViewType : uint8_t { kKeysOnly, kNewImage, kOldImage, kNewAndOldImages };
 
 std::string_view ToString(KeyType type);            // "HASH"
 std::string_view ToString(BillingMode mode);        // "PAY_PER_REQUEST"
 std::string_view ToString(TableStatus status);      // "ACTIVE"
 std::string_view ToString(TableClass table_class);  // "STANDARD"
 std::string_view ToString(ProjectionType type);     // "KEYS_ONLY"
+std::string_view ToString(StreamViewType type);     // "NEW_IMAGE"
 std::string_view ToString(IndexStatus status);      // "ACTIVE"
 
 enum class ReturnValues : uint8_t { kNone, kAllOld, kUpdatedOld, kAllNew, kUpdatedNew };
@@ -126,6 +128,11 @@ struct ExpressionParameters {
   Status invalid_value;
 };
 
+struct StreamSpecification {
+  bool stream_enabled = false;
+  std::optional<StreamViewType> stream_view_type;
+};
+
 struct TableDescription {
   std::string table_name;
   std::string table_id;  // a UUID
@@ -157,6 +164,18 @@ struct TableDescription {
 
   // Local indexes first, each kind in the order of its creation.
   std::vector<IndexDescription> indexes;
+
+  // Of the stream, if it is enabled.
+  std::optional<StreamViewType> stream_view_type;
+  // Of the stream that was enabled last (item/stream.h), which may be disabled; 0: there was none.
+  uint64_t latest_stream_id = 0;
+  std::string latest_stream_label;
+  std::string latest_stream_arn;
+
+  // The attribute by which items expire; empty if they don't.
+  std::string ttl_attribute;
+  bool ttl_indexed = false;     // whether all items that were there before have their entries
+  uint64_t ttl_changed_ms = 0;  // 0: never
 
   // Not answered with the table but by ListTagsOfResource; ascending by key.
   std::vector<Tag> tags;
@@ -197,6 +216,7 @@ struct CreateTableRequest {
   bool deletion_protection_enabled = false;
   std::optional<OnDemandThroughput> on_demand_throughput;
   std::optional<WarmThroughput> warm_throughput;
+  std::optional<StreamSpecification> stream_specification;
   std::optional<SseSpecification> sse_specification;
   std::optional<std::vector<Tag>> tags;
 };
@@ -243,6 +263,7 @@ struct UpdateTableRequest {
   std::optional<std::vector<GlobalSecondaryIndexUpdate>> global_secondary_index_updates;
   std::optional<OnDemandThroughput> on_demand_throughput;
   std::optional<WarmThroughput> warm_throughput;
+  std::optional<StreamSpecification> stream_specification;
   std::optional<SseSpecification> sse_specification;
 };
 struct UpdateTableResponse {

@@ -2,22 +2,30 @@
 
 namespace varve::item {
 
-Store::Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Catalogue> catalogue)
+Store::Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Streams> streams,
+             std::unique_ptr<Catalogue> catalogue)
     : io_(io),
       db_(db),
       options_(std::move(options)),
+      streams_(std::move(streams)),
       catalogue_(std::move(catalogue)),
-      tokens_(io, db) {}
+      tokens_(io, db),
+      background_(io) {}
 
-Store::~Store() = default;
+Store::~Store() { background_.Stop(); }
 
 io::Task<StatusOr<std::unique_ptr<Store>>> Store::Open(io::Io& io, engine::Db& db,
                                                        StoreOptions options) {
   std::string arn_prefix =
       fmt::format("arn:aws:dynamodb:{}:{}:table/", options.region, options.account_id);
+  VARVE_ASSIGN_OR_CO_RETURN(std::unique_ptr<Streams> streams, co_await Streams::Open(io, db));
   VARVE_ASSIGN_OR_CO_RETURN(std::unique_ptr<Catalogue> catalogue,
-                            co_await Catalogue::Open(db, std::move(arn_prefix)));
-  co_return std::unique_ptr<Store>(new Store(io, db, std::move(options), std::move(catalogue)));
+                            co_await Catalogue::Open(db, *streams, std::move(arn_prefix)));
+  std::unique_ptr<Store> store(
+      new Store(io, db, std::move(options), std::move(streams), std::move(catalogue)));
+  store->CareForStreams();
+  for (const TablePointer& table : store->catalogue_->Tables()) store->CareForTimeToLive(*table);
+  co_return store;
 }
 
 StatusOr<TablePointer> Store::TableOf(std::string_view name) const {

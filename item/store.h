@@ -19,6 +19,7 @@
 // done.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@
 #include "engine/db.h"
 #include "io/io.h"
 #include "io/task.h"
+#include "item/background.h"
 #include "item/catalogue.h"
 #include "item/errors.h"
 #include "item/expression/cache.h"
@@ -37,6 +39,8 @@
 #include "item/requests.h"
 #include "item/transaction.h"
 #include "item/transaction_tokens.h"
+#include "item/stream_requests.h"
+#include "item/streams.h"
 
 namespace varve::item {
 
@@ -70,6 +74,22 @@ class Store {
   io::Task<StatusOr<UpdateTableResponse>> UpdateTable(const UpdateTableRequest& request);
   io::Task<StatusOr<DeleteTableResponse>> DeleteTable(const DeleteTableRequest& request);
 
+  io::Task<StatusOr<ListStreamsResponse>> ListStreams(const ListStreamsRequest& request);
+  io::Task<StatusOr<DescribeStreamResponse>> DescribeStream(const DescribeStreamRequest& request);
+  io::Task<StatusOr<GetShardIteratorResponse>> GetShardIterator(
+      const GetShardIteratorRequest& request);
+  io::Task<StatusOr<GetRecordsResponse>> GetRecords(const GetRecordsRequest& request);
+
+  io::Task<StatusOr<UpdateTimeToLiveResponse>> UpdateTimeToLive(
+      const UpdateTimeToLiveRequest& request);
+  io::Task<StatusOr<DescribeTimeToLiveResponse>> DescribeTimeToLive(
+      const DescribeTimeToLiveRequest& request);
+
+  // How long the item that expired first has been waiting to be deleted, and how many items have
+  // been deleted since the store was opened because they had expired.
+  uint64_t time_to_live_lag_s() const { return time_to_live_lag_s_.load(); }
+  uint64_t time_to_live_deleted() const { return time_to_live_deleted_.load(); }
+
   io::Task<StatusOr<GetItemResponse>> GetItem(const GetItemRequest& request);
   io::Task<StatusOr<PutItemResponse>> PutItem(const PutItemRequest& request);
   io::Task<StatusOr<DeleteItemResponse>> DeleteItem(const DeleteItemRequest& request);
@@ -87,7 +107,8 @@ class Store {
       const TransactGetItemsRequest& request);
 
  private:
-  Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Catalogue> catalogue);
+  Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Streams> streams,
+        std::unique_ptr<Catalogue> catalogue);
 
   // What Query and Scan have in common once they know where to read.
   struct PageScan {
@@ -144,16 +165,47 @@ class Store {
   io::Task<Status> Measure(uint32_t key_space, uint64_t* item_count, uint64_t* size_bytes);
 
   std::string ArnOf(std::string_view table_name) const;
+  std::string StreamArn(std::string_view table_name, RecordNumber stream) const;
+  // ValidationException if `arn` is no stream's, ResourceNotFoundException if there is no such one.
+  StatusOr<Streams::Place> PlaceOfStreamArn(std::string_view arn) const;
+  StatusOr<StreamPointer> StreamOfArn(std::string_view arn) const;
+  StreamSummary SummaryOf(const Stream& stream) const;
+
+  // Starts MaintainStreams if there is a stream and it does not run yet.
+  void CareForStreams();
+  // Background task: trims streams, and lets their shards follow the partitions of their tables.
+  io::Task<void> MaintainStreams();
+  io::Task<Status> FollowPartitions();
+
+  // Starts what the table's time to live needs, and does not run yet.
+  void CareForTimeToLive(const Table& table);
+  // Background task: gives the items that were there before their entries.
+  io::Task<void> FillTimeToLive(std::string table_name);
+  // The next few items from *position on. True if these were the last.
+  io::Task<StatusOr<bool>> FillTimeToLiveStep(const Table& table, TimeToLive& index,
+                                              std::string* position);
+  // Background task: deletes what has expired, of all tables.
+  io::Task<void> ExpireItems();
+  // A few items of one table. Returns when the next one expires.
+  io::Task<StatusOr<uint64_t>> ExpireStep(const Table& table, TimeToLive& index, uint64_t now_s);
+
   void AddArns(TableDescription* description) const;
   std::string KmsKeyArn(const SseSpecification& sse) const;
 
   io::Io& io_;
   engine::Db& db_;
   const StoreOptions options_;
+  const std::unique_ptr<Streams> streams_;
   const std::unique_ptr<Catalogue> catalogue_;
   expression::Cache expression_cache_;
   KeyLocks locks_;
   TransactionTokens tokens_;
+  std::atomic<bool> maintains_streams_{false};
+  std::atomic<bool> expires_items_{false};
+  // Figures for people: relaxed.
+  std::atomic<uint64_t> time_to_live_lag_s_{0};
+  std::atomic<uint64_t> time_to_live_deleted_{0};
+  Background background_;  // last: its tasks use the others
 };
 
 }  // namespace varve::item

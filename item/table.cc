@@ -289,6 +289,20 @@ Item RecordOfTable(const Table& table) {
     for (const Tag& tag : description.tags) builder.Name(tag.key).String(tag.value);
     builder.EndMap();
   }
+  if (description.latest_stream_id != 0) {
+    AddInteger(builder, "LatestStreamId", static_cast<int64_t>(description.latest_stream_id));
+  }
+  if (description.stream_view_type) {
+    builder.Name("StreamViewType").String(ToString(*description.stream_view_type));
+  }
+  if (!description.ttl_attribute.empty()) {
+    builder.Name("TtlAttribute").String(description.ttl_attribute);
+    AddInteger(builder, "TtlKeySpace", table.ttl_key_space);
+    builder.Name("TtlIndexed").Bool(description.ttl_indexed);
+  }
+  if (description.ttl_changed_ms != 0) {
+    AddInteger(builder, "TtlChangedMs", static_cast<int64_t>(description.ttl_changed_ms));
+  }
   if (!table.indexes.empty()) {
     builder.Name("Indexes").BeginList();
     for (size_t i = 0; i < table.indexes.size(); ++i) {
@@ -348,6 +362,20 @@ StatusOr<Table> TableOfRecord(const ItemView& record) {
         description.tags.push_back({std::string(key), std::string(value.text())});
       }
     }
+  }
+  if (reader.Has("LatestStreamId")) {
+    description.latest_stream_id = static_cast<uint64_t>(reader.Integer("LatestStreamId"));
+  }
+  if (reader.Has("StreamViewType")) {
+    description.stream_view_type = StreamViewTypeNamed(reader.Text("StreamViewType"));
+  }
+  if (reader.Has("TtlAttribute")) {
+    description.ttl_attribute = reader.Text("TtlAttribute");
+    table.ttl_key_space = static_cast<uint32_t>(reader.Integer("TtlKeySpace"));
+    description.ttl_indexed = reader.Boolean("TtlIndexed");
+  }
+  if (reader.Has("TtlChangedMs")) {
+    description.ttl_changed_ms = static_cast<uint64_t>(reader.Integer("TtlChangedMs"));
   }
   std::vector<uint32_t> index_key_spaces;
   Status index_status;

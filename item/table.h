@@ -10,6 +10,8 @@
 #include "base/status.h"
 #include "item/keys.h"
 #include "item/requests.h"
+#include "item/stream.h"
+#include "item/time_to_live.h"
 
 namespace varve::item {
 
@@ -44,8 +46,14 @@ struct Table {
   TableDescription description;  // without the members that are measured, and the ARN
   TableKey key;                  // the key schema again, with the attributes' types
   std::vector<Index> indexes;    // one for each of the description's, in its order
+  // The versions before this one that somebody may still be at work with.
+  std::vector<std::weak_ptr<const Table>> former;
   // Shared by all versions of the table: who holds none of them can't touch its key space.
   std::shared_ptr<const void> lease;
+  // Likewise shared: where changes go to, besides the indexes.
+  std::shared_ptr<StreamSlot> stream = std::make_shared<StreamSlot>();
+  std::shared_ptr<TimeToLiveSlot> time_to_live = std::make_shared<TimeToLiveSlot>();
+  uint32_t ttl_key_space = 0;  // of the description's ttl_attribute, if there is one
 };
 using TablePointer = std::shared_ptr<const Table>;
 

@@ -38,6 +38,17 @@ IndexDescription DescriptionOfIndex(const SecondaryIndex& index, bool global) {
   return description;
 }
 
+Status ApplyStreamSpecification(const StreamSpecification& wanted, TableDescription& table) {
+  if (wanted.stream_enabled && table.stream_view_type) {
+    return ValidationError("Table already has an enabled stream: TableName: {}", table.table_name);
+  }
+  if (!wanted.stream_enabled && !table.stream_view_type) {
+    return ValidationError("Table has no stream to disable: TableName: {}", table.table_name);
+  }
+  table.stream_view_type = wanted.stream_view_type;
+  return absl::OkStatus();
+}
+
 // Applies what UpdateTable asks for to the table's description.
 Status ApplyUpdate(const UpdateTableRequest& request, uint64_t now_ms, TableDescription& table) {
   const BillingMode mode = request.billing_mode.value_or(table.billing_mode);
@@ -80,6 +91,9 @@ Status ApplyUpdate(const UpdateTableRequest& request, uint64_t now_ms, TableDesc
       table.last_update_to_pay_per_request_ms = now_ms;
     }
   }
+  if (request.stream_specification) {
+    VARVE_RETURN_IF_ERROR(ApplyStreamSpecification(*request.stream_specification, table));
+  }
   if (request.table_class) table.table_class = request.table_class;
   if (request.deletion_protection_enabled) {
     table.deletion_protection_enabled = *request.deletion_protection_enabled;
@@ -113,6 +127,9 @@ io::Task<StatusOr<CreateTableResponse>> Store::CreateTable(const CreateTableRequ
     description.sse_enabled = true;
     description.kms_master_key_arn = KmsKeyArn(*request.sse_specification);
   }
+  if (request.stream_specification && request.stream_specification->stream_enabled) {
+    description.stream_view_type = request.stream_specification->stream_view_type;
+  }
   if (request.tags) description.tags = SortedTags(*request.tags);
   for (const auto& [indexes, global] : {std::pair(&request.local_secondary_indexes, false),
                                         std::pair(&request.global_secondary_indexes, true)}) {
@@ -124,6 +141,7 @@ io::Task<StatusOr<CreateTableResponse>> Store::CreateTable(const CreateTableRequ
 
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
                             co_await catalogue_->Create(std::move(description)));
+  CareForStreams();
   // The table is there by now, but clients know tables to begin like this.
   CreateTableResponse response;
   TableDescription& answer = response.table_description;
@@ -158,7 +176,7 @@ io::Task<StatusOr<ListTablesResponse>> Store::ListTables(const ListTablesRequest
 
 io::Task<StatusOr<UpdateTableResponse>> Store::UpdateTable(const UpdateTableRequest& request) {
   if (!request.billing_mode && !request.provisioned_throughput && !request.table_class &&
-      !request.deletion_protection_enabled) {
+      !request.deletion_protection_enabled && !request.stream_specification) {
     co_return ValidationError(
         "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
         "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required");
@@ -171,12 +189,16 @@ io::Task<StatusOr<UpdateTableResponse>> Store::UpdateTable(const UpdateTableRequ
   if (request.provisioned_throughput) {
     VARVE_CO_RETURN_IF_ERROR(CheckThroughput(*request.provisioned_throughput));
   }
+  if (request.stream_specification) {
+    VARVE_CO_RETURN_IF_ERROR(CheckStreamChange(request));
+  }
   const uint64_t now_ms = io_.WallMs();
   Catalogue::Change change = [&request, now_ms](TableDescription& description) {
     return ApplyUpdate(request, now_ms, description);
   };
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
                             co_await catalogue_->Update(request.table_name, std::move(change)));
+  CareForStreams();
   UpdateTableResponse response;
   VARVE_CO_RETURN_IF_ERROR(co_await Complete(*table, &response.table_description));
   co_return response;
@@ -201,6 +223,11 @@ io::Task<StatusOr<DeleteTableResponse>> Store::DeleteTable(const DeleteTableRequ
 
 void Store::AddArns(TableDescription* description) const {
   description->table_arn = ArnOf(description->table_name);
+  if (description->latest_stream_id != 0) {
+    description->latest_stream_label = StreamLabel(description->latest_stream_id);
+    description->latest_stream_arn =
+        StreamArn(description->table_name, description->latest_stream_id);
+  }
   for (IndexDescription& index : description->indexes) {
     index.index_arn = fmt::format("{}/index/{}", description->table_arn, index.index_name);
   }

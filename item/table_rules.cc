@@ -351,11 +351,38 @@ Status CheckGlobalIndex(const SecondaryIndex& index,
   return CheckProjection(index.projection);
 }
 
+Status CheckStreamChange(const UpdateTableRequest& request) {
+  const StreamSpecification& stream = *request.stream_specification;
+  if (stream.stream_enabled && !stream.stream_view_type) {
+    return Invalid("If stream is being enabled then UpdateViewType is required");
+  }
+  if (!stream.stream_enabled && stream.stream_view_type) {
+    return Invalid("If stream is being disabled, then UpdateViewType must not be specified");
+  }
+  if (request.provisioned_throughput || request.billing_mode == BillingMode::kProvisioned) {
+    return Invalid("You cannot modify stream status while updating table IOPS");
+  }
+  if (request.global_secondary_index_updates) {
+    return Invalid("You cannot create or delete index while changing stream status");
+  }
+  return absl::OkStatus();
+}
+
 Status CheckCreateTable(const CreateTableRequest& request) {
   VARVE_RETURN_IF_ERROR(CheckCapacityMode(request));
   VARVE_RETURN_IF_ERROR(CheckTableKeys(request));
   VARVE_RETURN_IF_ERROR(CheckIndexes(request));
   VARVE_RETURN_IF_ERROR(CheckDefinitionsUsed(request));
+  if (request.stream_specification) {
+    const StreamSpecification& stream = *request.stream_specification;
+    if (stream.stream_enabled && !stream.stream_view_type) {
+      return Invalid("Table is being created with a stream enabled, UpdateViewType is required");
+    }
+    if (!stream.stream_enabled && stream.stream_view_type) {
+      return Invalid(
+          "Table is being created with a stream disabled, UpdateViewType should not be specified");
+    }
+  }
   if (request.on_demand_throughput) {
     if (request.billing_mode != BillingMode::kPayPerRequest) {
       return Invalid(

@@ -40,6 +40,9 @@ Status CheckOnDemandThroughput(const OnDemandThroughput& throughput, std::string
 // Whether encryption is asked for in a way that makes sense.
 Status CheckSse(const SseSpecification& sse);
 
+// An update's stream specification, alone and beside what else is asked for.
+Status CheckStreamChange(const UpdateTableRequest& request);
+
 // Keys and values of tags; not their number.
 Status CheckTags(const std::vector<Tag>& tags);
 

@@ -237,10 +237,10 @@ io::Task<StatusOr<TransactionResult>> Store::CommitTransaction(const Transaction
   std::vector<std::optional<ItemView>> old_items(count);
   for (size_t i = 0; i < keys.size(); ++i) old_items[parts_of_keys[i]] = ViewOf(values[i]);
 
-  const TransactionEvaluation evaluation(transaction, old_items);
+  TransactionEvaluation evaluation(transaction, old_items);
   VARVE_CO_RETURN_IF_ERROR(evaluation.status());
   engine::WriteBatch batch;
-  for (const Change& change : evaluation.changes()) AppendChange(change, batch);
+  for (Change& change : evaluation.changes()) AppendChange(change, batch);
   if (transaction.token) {
     VARVE_CO_RETURN_IF_ERROR(co_await tokens_.Append(*transaction.token, &batch));
   }

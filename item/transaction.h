@@ -101,7 +101,8 @@ class TransactionEvaluation {
   // OK, or why the transaction has no effect.
   const Status& status() const { return status_; }
   // If OK, one for each part that writes.
-  const std::vector<Change>& changes() const { return changes_; }
+  // They must live until their commit is over.
+  std::vector<Change>& changes() { return changes_; }
   // If OK, of each part.
   std::vector<ChangeCost> Costs() const;
 

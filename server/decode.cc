@@ -7,6 +7,7 @@
 
 #include "item/errors.h"
 #include "item/json.h"
+#include "item/stream.h"
 #include "server/decode_legacy.h"
 #include "server/json.h"
 
@@ -185,6 +186,17 @@ void Read(const dom::object& json, std::optional<item::WarmThroughput>* to) {
   Read(ObjectOf(*value), "WriteUnitsPerSecond", &throughput.write_units_per_second);
 }
 
+void Read(const dom::object& json, std::optional<item::StreamSpecification>* to) {
+  const auto value = FindMember(json, "StreamSpecification");
+  if (!value) return;
+  const dom::object object = ObjectOf(*value);
+  item::StreamSpecification& stream = to->emplace();
+  Read(object, "StreamEnabled", &stream.stream_enabled);
+  if (const auto type = FindMember(object, "StreamViewType")) {
+    stream.stream_view_type = item::StreamViewTypeNamed(TextOf(*type));
+  }
+}
+
 void Read(const dom::object& json, std::optional<item::SseSpecification>* to) {
   const auto value = FindMember(json, "SSESpecification");
   if (!value) return;
@@ -351,6 +363,7 @@ Status Decode(const dom::object& json, item::CreateTableRequest* request) {
   Read(json, "DeletionProtectionEnabled", &request->deletion_protection_enabled);
   Read(json, &request->on_demand_throughput);
   Read(json, &request->warm_throughput);
+  Read(json, &request->stream_specification);
   Read(json, &request->sse_specification);
   Read(json, &request->tags);
   return {};
@@ -522,6 +535,7 @@ Status Decode(const dom::object& json, item::UpdateTableRequest* request) {
   Read(json, "DeletionProtectionEnabled", &request->deletion_protection_enabled);
   Read(json, &request->on_demand_throughput);
   Read(json, &request->warm_throughput);
+  Read(json, &request->stream_specification);
   Read(json, &request->sse_specification);
   return {};
 }

@@ -10,6 +10,7 @@
 #include "server/decode.h"
 #include "server/encode.h"
 #include "server/operation_schemas.h"
+#include "server/stream_codec.h"
 #include "server/version.h"
 
 namespace varve::server {
@@ -20,7 +21,7 @@ using item::Store;
 
 // An operation belongs to one of two services, which share the port.
 constexpr std::string_view kTables = "DynamoDB_20120810";
-[[maybe_unused]] constexpr std::string_view kStreams = "DynamoDBStreams_20120810";
+constexpr std::string_view kStreams = "DynamoDBStreams_20120810";
 constexpr uint64_t kErrorLinesPerSecond = 10;
 // A parser's memory grows with the largest document it has seen; beyond this it is given back.
 constexpr size_t kParserBytesKept = size_t{256} << 10;
@@ -61,8 +62,13 @@ constexpr std::array kOperations = {
     VARVE_OPERATION(CreateTable),
     VARVE_OPERATION(DeleteItem),
     VARVE_OPERATION(DeleteTable),
+    VARVE_OPERATION_OF(kStreams, DescribeStream),
     VARVE_OPERATION(DescribeTable),
+    VARVE_OPERATION(DescribeTimeToLive),
     VARVE_OPERATION(GetItem),
+    VARVE_OPERATION_OF(kStreams, GetRecords),
+    VARVE_OPERATION_OF(kStreams, GetShardIterator),
+    VARVE_OPERATION_OF(kStreams, ListStreams),
     VARVE_OPERATION(ListTables),
     VARVE_OPERATION(PutItem),
     VARVE_OPERATION(Query),
@@ -71,6 +77,7 @@ constexpr std::array kOperations = {
     VARVE_OPERATION(TransactWriteItems),
     VARVE_OPERATION(UpdateItem),
     VARVE_OPERATION(UpdateTable),
+    VARVE_OPERATION(UpdateTimeToLive),
 };
 #undef VARVE_OPERATION
 #undef VARVE_OPERATION_OF

@@ -150,10 +150,23 @@ std::vector<MetricFamily> Metrics::CollectEngine() const {
   return families;
 }
 
+std::vector<MetricFamily> Metrics::CollectStore() const {
+  std::vector<MetricFamily> families;
+  const item::Store* const store = store_.load();
+  if (store == nullptr) return families;
+  Add(families, MetricType::Gauge, "varve_time_to_live_lag_seconds",
+      "How long the item that expired first has been waiting to be deleted",
+      static_cast<double>(store->time_to_live_lag_s()));
+  Add(families, MetricType::Counter, "varve_time_to_live_deleted_total",
+      "Items deleted because they had expired", static_cast<double>(store->time_to_live_deleted()));
+  return families;
+}
+
 std::string Metrics::Text() const {
   std::vector<MetricFamily> families = registry_.Collect();
   for (MetricFamily& family : CollectHttp()) families.push_back(std::move(family));
   for (MetricFamily& family : CollectEngine()) families.push_back(std::move(family));
+  for (MetricFamily& family : CollectStore()) families.push_back(std::move(family));
   return prometheus::TextSerializer().Serialize(families);
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/db.h"
+#include "item/store.h"
 #include "server/http_server.h"
 
 namespace varve::server {
@@ -31,6 +32,7 @@ class Metrics {
   // Where the rest of the figures is read when they are asked for; nullptr: nowhere.
   void Observe(const engine::Db* db) { db_ = db; }
   void Observe(const HttpServer* http) { http_ = http; }
+  void Observe(const item::Store* store) { store_ = store; }
 
   // Everything, in the text format.
   std::string Text() const;
@@ -38,6 +40,7 @@ class Metrics {
  private:
   std::vector<prometheus::MetricFamily> CollectHttp() const;
   std::vector<prometheus::MetricFamily> CollectEngine() const;
+  std::vector<prometheus::MetricFamily> CollectStore() const;
 
   prometheus::Registry registry_;
   const std::vector<std::string> operations_;
@@ -47,6 +50,7 @@ class Metrics {
   std::vector<prometheus::Histogram*> seconds_;
   std::atomic<const engine::Db*> db_ = nullptr;
   std::atomic<const HttpServer*> http_ = nullptr;
+  std::atomic<const item::Store*> store_ = nullptr;
 };
 
 }  // namespace varve::server

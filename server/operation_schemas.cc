@@ -9,6 +9,7 @@ constexpr Schema kBoolean{.type = JsonType::kBoolean};
 constexpr Schema kUnchecked{.type = JsonType::kUnchecked};
 constexpr Schema kUnsupported{.type = JsonType::kUnchecked, .unsupported = true};
 constexpr Schema kRequiredString{.not_null = true};
+constexpr Schema kRequiredBoolean{.type = JsonType::kBoolean, .not_null = true};
 
 // ---- Names
 constexpr Schema kTableName{
@@ -261,6 +262,16 @@ constexpr Member kTagMembers[] = {
 constexpr Schema kTag{.type = JsonType::kStructure, .java_class = "Tag", .members = kTagMembers};
 constexpr Schema kTags{.type = JsonType::kList, .element = &kTag};
 
+constexpr std::string_view kStreamViewTypeValues[] = {"NEW_IMAGE", "OLD_IMAGE",
+                                                      "NEW_AND_OLD_IMAGES", "KEYS_ONLY"};
+constexpr Schema kStreamViewType{.values = kStreamViewTypeValues};
+constexpr Member kStreamMembers[] = {
+    {"StreamViewType", &kStreamViewType},
+    {"StreamEnabled", &kRequiredBoolean},
+};
+constexpr Schema kStream{
+    .type = JsonType::kStructure, .java_class = "StreamSpecification", .members = kStreamMembers};
+
 constexpr Member kCreateTableMembers[] = {
     {"AttributeDefinitions", &kAttributeDefinitions},
     {"TableName", &kNewTableName},
@@ -269,7 +280,7 @@ constexpr Member kCreateTableMembers[] = {
     {"KeySchema", &kKeySchema},
     {"LocalSecondaryIndexes", &kLocalIndexes},
     {"GlobalSecondaryIndexes", &kGlobalIndexes},
-    {"StreamSpecification", &kUnsupported},
+    {"StreamSpecification", &kStream},
     {"SSESpecification", &kSse},
     {"Tags", &kTags},
     {"TableClass", &kTableClass},
@@ -284,7 +295,7 @@ constexpr Member kUpdateTableMembers[] = {
     {"BillingMode", &kBillingMode},
     {"AttributeDefinitions", &kOptionalAttributeDefinitions},
     {"GlobalSecondaryIndexUpdates", &kIndexUpdates},
-    {"StreamSpecification", &kUnsupported},
+    {"StreamSpecification", &kStream},
     {"SSESpecification", &kSse},
     {"ReplicaUpdates", &kUnsupported},
     {"TableClass", &kTableClass},
@@ -538,6 +549,62 @@ constexpr Member kTransactGetItemsMembers[] = {
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
 };
 
+// ---- Streams
+constexpr Schema kStreamArn{.not_null = true, .length_min = 37, .length_max = 1024};
+constexpr Schema kOptionalStreamArn{.length_min = 37, .length_max = 1024};
+constexpr Schema kShardId{.not_null = true, .length_min = 28, .length_max = 65};
+constexpr Schema kOptionalShardId{.length_min = 28, .length_max = 65};
+constexpr Schema kSequenceNumber{.length_min = 21, .length_max = 40};
+constexpr Schema kShardIterator{.not_null = true, .length_min = 1, .length_max = 2048};
+constexpr Schema kRecordsLimit{.type = JsonType::kInteger, .value_min = 1, .value_max = 1000};
+constexpr std::string_view kShardIteratorTypeValues[] = {"AFTER_SEQUENCE_NUMBER", "LATEST",
+                                                         "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"};
+constexpr Schema kShardIteratorType{.not_null = true, .values = kShardIteratorTypeValues};
+constexpr std::string_view kShardFilterTypeValues[] = {"CHILD_SHARDS"};
+constexpr Schema kShardFilterType{.values = kShardFilterTypeValues};
+constexpr Member kShardFilterMembers[] = {
+    {"Type", &kShardFilterType},
+    {"ShardId", &kOptionalShardId},
+};
+constexpr Schema kShardFilter{
+    .type = JsonType::kStructure, .java_class = "ShardFilter", .members = kShardFilterMembers};
+constexpr Member kListStreamsMembers[] = {
+    {"TableName", &kOptionalName},
+    {"Limit", &kListLimit},
+    {"ExclusiveStartStreamArn", &kOptionalStreamArn},
+};
+constexpr Member kDescribeStreamMembers[] = {
+    {"StreamArn", &kStreamArn},
+    {"Limit", &kListLimit},
+    {"ExclusiveStartShardId", &kOptionalShardId},
+    {"ShardFilter", &kShardFilter},
+};
+constexpr Member kGetShardIteratorMembers[] = {
+    {"StreamArn", &kStreamArn},
+    {"ShardId", &kShardId},
+    {"ShardIteratorType", &kShardIteratorType},
+    {"SequenceNumber", &kSequenceNumber},
+};
+constexpr Member kGetRecordsMembers[] = {
+    {"ShardIterator", &kShardIterator},
+    {"Limit", &kRecordsLimit},
+};
+
+// ---- Time to live
+constexpr Schema kTimeToLiveAttribute{.not_null = true, .length_min = 1, .length_max = 255};
+constexpr Member kTimeToLiveMembers[] = {
+    {"AttributeName", &kTimeToLiveAttribute},
+    {"Enabled", &kRequiredBoolean},
+};
+constexpr Schema kTimeToLive{.type = JsonType::kStructure,
+                             .java_class = "TimeToLiveSpecification",
+                             .members = kTimeToLiveMembers,
+                             .not_null = true};
+constexpr Member kUpdateTimeToLiveMembers[] = {
+    {"TimeToLiveSpecification", &kTimeToLive},
+    {"TableName", &kControlTableName},
+};
+
 constexpr Schema Request(std::string_view java_class, std::span<const Member> members) {
   return {.type = JsonType::kStructure, .java_class = java_class, .members = members};
 }
@@ -550,7 +617,17 @@ constinit const Schema kBatchWriteItemSchema =
 constinit const Schema kCreateTableSchema = Request("CreateTableInput", kCreateTableMembers);
 constinit const Schema kDeleteItemSchema = Request("DeleteItemInput", kDeleteItemMembers);
 constinit const Schema kDeleteTableSchema = Request("DeleteTableInput", kTableNameMembers);
+constinit const Schema kDescribeStreamSchema =
+    Request("DescribeStreamInput", kDescribeStreamMembers);
 constinit const Schema kDescribeTableSchema = Request("DescribeTableInput", kTableNameMembers);
+constinit const Schema kDescribeTimeToLiveSchema =
+    Request("DescribeTimeToLiveInput", kTableNameMembers);
+constinit const Schema kGetRecordsSchema = Request("GetRecordsInput", kGetRecordsMembers);
+constinit const Schema kGetShardIteratorSchema =
+    Request("GetShardIteratorInput", kGetShardIteratorMembers);
+constinit const Schema kListStreamsSchema = Request("ListStreamsInput", kListStreamsMembers);
+constinit const Schema kUpdateTimeToLiveSchema =
+    Request("UpdateTimeToLiveInput", kUpdateTimeToLiveMembers);
 constinit const Schema kGetItemSchema = Request("GetItemInput", kGetItemMembers);
 constinit const Schema kListTablesSchema = Request("ListTablesInput", kListTablesMembers);
 constinit const Schema kPutItemSchema = Request("PutItemInput", kPutItemMembers);

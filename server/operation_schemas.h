@@ -11,8 +11,13 @@ extern const Schema kBatchWriteItemSchema;
 extern const Schema kCreateTableSchema;
 extern const Schema kDeleteItemSchema;
 extern const Schema kDeleteTableSchema;
+extern const Schema kDescribeStreamSchema;
 extern const Schema kDescribeTableSchema;
+extern const Schema kDescribeTimeToLiveSchema;
 extern const Schema kGetItemSchema;
+extern const Schema kGetRecordsSchema;
+extern const Schema kGetShardIteratorSchema;
+extern const Schema kListStreamsSchema;
 extern const Schema kListTablesSchema;
 extern const Schema kPutItemSchema;
 extern const Schema kQuerySchema;
@@ -21,5 +26,6 @@ extern const Schema kTransactGetItemsSchema;
 extern const Schema kTransactWriteItemsSchema;
 extern const Schema kUpdateItemSchema;
 extern const Schema kUpdateTableSchema;
+extern const Schema kUpdateTimeToLiveSchema;
 
 }  // namespace varve::server

@@ -67,6 +67,7 @@ Status Run(const Config& config) {
                          HttpServer::Start(*io, config.http, &api));
   metrics.Observe(db.get());
   metrics.Observe(http.get());
+  metrics.Observe(store.get());
   spdlog::info("varved {} listens on http://{}, data in {}, {} log, {}, {} threads, ready in {} ms",
                kVersion, http->address(), config.data_dir,
                config.engine.durability == engine::Durability::kDurable ? "durable" : "relaxed",

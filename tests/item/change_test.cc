@@ -45,7 +45,8 @@ class ChangeTest : public testing::Test {
   // "put People {...}; delete ByName": what the change from one item to another writes.
   std::string Write(std::string_view before, std::string_view after) {
     engine::WriteBatch batch;
-    AppendChange(Make(before, after), batch);
+    Change change = Make(before, after);
+    AppendChange(change, batch);
     std::string text;
     engine::BatchReader reader(batch.payload());
     Entry entry;

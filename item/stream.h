@@ -1,0 +1,218 @@
+// Stream: the record of every change of a table's items, in order, from the moment the stream was
+// enabled until it was disabled, readable for 24 hours.
+//
+// Record numbers. A record lies in the engine in the order of its number, and the number has to be
+// in the batch, so it is drawn before the batch is committed: while the item's key is locked, from
+// a clock that all streams share (StreamClock). One key's records therefore have ascending numbers.
+// The commits of different keys may overtake each other, so a record with a smaller number may
+// become visible after one with a larger. A stream knows which of its numbers are in flight, drawn
+// and not yet committed (StreamTicket), and nobody reads at or beyond the smallest of them
+// (Watermark): what lies before it is complete and stays as it is.
+//
+// Shards. A number is a time (engine/hybrid_clock.h). Time is cut into epochs of four hours, and
+// the hashes of partition keys into ranges: one range at first, more when the table's partitions
+// have split. A shard is one range in one epoch; where a range is cut in the middle of an epoch,
+// its shard ends there and one follows for each part. So shards are closed and followed by others
+// as in the service, without anything being written for it, and one lies wholly in one epoch, whose
+// records the engine drops together. A shard's parent is the one that held its hashes before.
+//
+// Thread-safe.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/hybrid_clock.h"
+#include "io/io.h"
+#include "item/keys.h"
+#include "item/requests.h"
+#include "item/shared_slot.h"
+#include "item/value.h"
+
+namespace varve::item {
+
+// Time and a counter, as the engine's sequence numbers; ascending and unique among all streams.
+using RecordNumber = uint64_t;
+
+inline constexpr uint64_t kStreamEpochMs = uint64_t{4} * 3600 * 1000;
+inline constexpr uint64_t kStreamRetentionMs = uint64_t{24} * 3600 * 1000;
+// The most hash ranges of a stream.
+inline constexpr size_t kStreamRangesMax = 64;
+
+inline constexpr uint64_t MsOfRecord(RecordNumber number) { return engine::SequenceMs(number); }
+inline constexpr RecordNumber RecordNumberAt(uint64_t ms) { return engine::SequenceAt(ms); }
+inline constexpr uint32_t EpochOf(RecordNumber number) {
+  return static_cast<uint32_t>(MsOfRecord(number) / kStreamEpochMs);
+}
+inline constexpr RecordNumber EpochStart(uint32_t epoch) {
+  return RecordNumberAt(epoch * kStreamEpochMs);
+}
+// Records with smaller numbers are not shown any more.
+inline constexpr RecordNumber TrimHorizon(RecordNumber now) {
+  return RecordNumberAt(MsOfRecord(now) - std::min(MsOfRecord(now), kStreamRetentionMs));
+}
+
+// As clients see it: 21 digits, ascending as text and as numbers.
+std::string SequenceNumberText(RecordNumber number);
+// Nothing if `text` is none of these.
+std::optional<RecordNumber> ParseSequenceNumber(std::string_view text);
+
+// Where the numbers come from.
+class StreamClock {
+ public:
+  // Every number will be above `floor`.
+  StreamClock(io::Io& io, RecordNumber floor) : clock_(io, floor) {}
+  RecordNumber Next() {
+    absl::MutexLock lock(&mutex_);
+    return clock_.Next();
+  }
+
+ private:
+  absl::Mutex mutex_;
+  engine::HybridClock clock_ ABSL_GUARDED_BY(mutex_);
+};
+
+struct Shard {
+  uint32_t range = 0;      // the first hash of its range
+  RecordNumber begin = 0;  // numbers from `begin`
+  RecordNumber end = 0;    // up to before `end`
+  std::string id;
+  std::string parent_id;  // empty: none
+
+  bool closed(RecordNumber now) const { return end <= now; }
+};
+
+// What the catalogue keeps of a stream.
+struct StreamInfo {
+  RecordNumber id = 0;  // drawn when it was enabled: smaller than every record's
+  std::string table_name;
+  StreamViewType view_type = StreamViewType::kKeysOnly;
+  std::vector<KeySchemaElement> key_schema;
+  RecordNumber disabled_at = 0;  // 0: it is enabled
+
+  // From number `from` on, a range of its own begins at hash `begin`.
+  struct Cut {
+    RecordNumber from = 0;
+    uint32_t begin = 0;
+    friend bool operator==(const Cut&, const Cut&) = default;
+  };
+  std::vector<Cut> cuts;  // ascending by `from`
+};
+
+std::optional<StreamViewType> StreamViewTypeNamed(std::string_view name);
+
+Item RecordOfStream(const StreamInfo& info);
+StatusOr<StreamInfo> StreamOfRecord(const ItemView& record);
+
+class Stream;
+
+// One number of a stream, in flight until the ticket is released or destroyed: not before the
+// commit of its record is over, well or badly.
+class [[nodiscard]] StreamTicket {
+ public:
+  StreamTicket() = default;
+  StreamTicket(StreamTicket&& other) noexcept { *this = std::move(other); }
+  StreamTicket& operator=(StreamTicket&& other) noexcept {
+    Release();
+    stream_ = std::exchange(other.stream_, nullptr);
+    number_ = other.number_;
+    range_ = other.range_;
+    return *this;
+  }
+  ~StreamTicket() { Release(); }
+  void Release();
+
+  RecordNumber number() const { return number_; }
+  uint32_t range() const { return range_; }
+
+ private:
+  friend class Stream;
+  std::shared_ptr<Stream> stream_;
+  RecordNumber number_ = 0;
+  uint32_t range_ = 0;
+};
+
+class Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  // `clock` must outlive the stream.
+  Stream(StreamInfo info, StreamClock& clock);
+
+  RecordNumber id() const { return id_; }
+  const std::string& table_name() const { return table_name_; }
+  StreamViewType view_type() const { return view_type_; }
+  const std::vector<KeySchemaElement>& key_schema() const { return key_schema_; }
+  // The names of the table's key attributes; their types are not known here.
+  const TableKey& key() const { return key_; }
+  StreamInfo info() const;
+
+  // Draws the number of a record of an item whose partition key has this hash. Under the lock of
+  // the item's key. False: the stream is disabled, there is no record to be written.
+  bool Take(uint32_t hash, StreamTicket* ticket);
+
+  // Every record with a smaller number is visible to reads that begin from now on, or will never
+  // be there; and no smaller number will be drawn.
+  RecordNumber Watermark();
+
+  // Ends the stream: no number is drawn any more. Reopen undoes it, if it could not be recorded.
+  RecordNumber Close();
+  void Reopen();
+  bool enabled() const;
+  RecordNumber disabled_at() const;  // 0: it is not
+
+  // False, and nothing done, if a number from the first cut's `from` on has been drawn.
+  bool AddCuts(const std::vector<StreamInfo::Cut>& cuts);
+
+  // The shards that `now` knows and that hold numbers from `horizon` on; by their beginnings.
+  std::vector<Shard> Shards(RecordNumber now, RecordNumber horizon) const;
+  // Whatever its age.
+  std::optional<Shard> FindShard(std::string_view shard_id, RecordNumber now) const;
+  std::optional<Shard> FindShard(uint32_t range, RecordNumber begin, RecordNumber now) const;
+
+ private:
+  friend class StreamTicket;
+  void Finish(RecordNumber number);
+  // The first hash of the range that `hash` is in for `number`; a number of 0 is before all cuts.
+  uint32_t RangeOf(uint32_t hash, RecordNumber number) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Where the shards of the range that begins at `range` begin, ascending, as far as before `now`;
+  // those of the epochs before `from`'s are left out.
+  std::vector<RecordNumber> ShardBeginnings(uint32_t range, RecordNumber from,
+                                            RecordNumber now) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // The shard of `range` that begins at `begin`.
+  Shard MakeShard(uint32_t range, RecordNumber begin) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // When the range began; 0 if there is none.
+  RecordNumber BeginningOf(uint32_t range) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // The beginning of the shard of `range` that `number` is in.
+  RecordNumber ShardBeginningBefore(uint32_t range, RecordNumber number) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  StreamClock& clock_;
+  const RecordNumber id_;
+  const std::string table_name_;
+  const StreamViewType view_type_;
+  const std::vector<KeySchemaElement> key_schema_;
+  const TableKey key_;
+
+  mutable absl::Mutex mutex_;
+  RecordNumber disabled_at_ ABSL_GUARDED_BY(mutex_);
+  std::vector<StreamInfo::Cut> cuts_ ABSL_GUARDED_BY(mutex_);
+  RecordNumber last_ ABSL_GUARDED_BY(mutex_) = 0;  // drawn for a record
+  // Ascending. As many as there are writes under way.
+  std::vector<RecordNumber> in_flight_ ABSL_GUARDED_BY(mutex_);
+};
+using StreamPointer = std::shared_ptr<Stream>;
+
+// The stream that a table's changes go to now, if any.
+using StreamSlot = SharedSlot<Stream>;
+
+}  // namespace varve::item
