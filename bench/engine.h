@@ -26,7 +26,7 @@ struct EngineConfig {
   int compression_level = 1;                             // Zstandard; 0 is none
   int filter_bits_per_key = 10;
   int background_threads = 1;
-  std::string layout = "leveled";  // Varve's compaction
+  std::string layout = "lazy-leveled";  // Varve's compaction
   std::string io = "auto";         // Varve's I/O: auto, uring or posix
   // RocksDB keeps values of this size and more in blob files; 0 keeps all in tables. Varve has its
   // own threshold (docs/tuning.md).

@@ -54,4 +54,23 @@ inline KeyInterval Intersection(const KeyInterval& a, const KeyInterval& b) {
   return common;
 }
 
+// How many sorted runs the tables of a level 0 make up, which stand newest first: a flush of
+// several tables is one, and so are flushes that do not overlap. `keys_of` tells a table's
+// interval.
+template <typename Tables, typename KeysOf>
+size_t CountRuns(const Tables& tables, KeysOf keys_of) {
+  size_t runs = 0;
+  KeyInterval hull;
+  for (auto table = tables.rbegin(); table != tables.rend(); ++table) {
+    const KeyInterval keys = keys_of(*table);
+    if (runs > 0 && !hull.Overlaps(keys)) {
+      hull = Hull(hull, keys);
+    } else {
+      ++runs;
+      hull = keys;
+    }
+  }
+  return runs;
+}
+
 }  // namespace varve::compaction

@@ -86,8 +86,8 @@ bool Picker::AnythingBelow(int level, const KeyInterval& keys) const {
 
 void Picker::AddInput(Plan& plan, int level, Run run) const {
   if (run.empty()) return;
-  Plan::Input& input = plan.inputs.emplace_back();
-  input.level = level;
+  if (plan.inputs.empty() || plan.inputs.back().level != level) plan.inputs.push_back({level, {}});
+  Plan::Input& input = plan.inputs.back();
   for (size_t i = run.first; i < run.last; ++i) {
     const TableView& table = partition_.levels[level][i];
     input.tables.push_back(table.number);

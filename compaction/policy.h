@@ -66,6 +66,7 @@ struct TableView {
   SequenceNumber sequence_min = 0;
   SequenceNumber sequence_max = 0;
   std::span<const sstable::ValueFileUse> value_files;  // ascending by number
+  const sstable::KeySample* key_sample = nullptr;      // nullptr: not known
 
   // Another plan under way reads or replaces it.
   bool busy = false;
@@ -127,6 +128,12 @@ struct Plan {
   std::vector<uint64_t> rewrite_value_files;
 };
 
+// How the tables of a flush are cut.
+struct FlushShape {
+  std::vector<std::string> cuts;    // before these keys, ascending
+  uint64_t table_bytes_target = 0;  // and at this size; 0: at the usual one
+};
+
 // Where a compaction of a range that was asked for has got to. Starts empty; only the policy that
 // fills it knows what is in it.
 struct RangeProgress {
@@ -163,6 +170,21 @@ class Policy {
   // leave room for others. `progress` starts empty and is handed back at each step.
   virtual RangeStep PickRange(const PartitionView& partition, const KeyInterval& range,
                               RangeProgress& progress) const = 0;
+
+  // How to cut a flush of about `bytes` into level 0, so that what is merged with some of it later
+  // need not be merged with all of it.
+  virtual FlushShape ShapeFlush(const PartitionView& partition, uint64_t bytes) const {
+    (void)partition;
+    (void)bytes;
+    return {};
+  }
+
+  // How much too much space the partition takes because compactions do not keep up: at 0 and below
+  // not too much, towards 1 so much that writes should nearly stand still. At most 1.
+  virtual double SpacePressure(const PartitionView& partition) const {
+    (void)partition;
+    return 0;
+  }
 
   // About how many bytes compactions would write until Pick says nothing, if nothing were written
   // meanwhile. 0 if it says nothing now. What writers are slowed down by.

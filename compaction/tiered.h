@@ -33,6 +33,12 @@ class TieredPolicy final : public Policy {
                       RangeProgress& progress) const override {
     return RunPicker(options_, partition).PickRange(range, progress);
   }
+  FlushShape ShapeFlush(const PartitionView& partition, uint64_t bytes) const override {
+    return RunPicker(options_, partition).ShapeFlush(bytes);
+  }
+  double SpacePressure(const PartitionView& partition) const override {
+    return RunPicker(options_, partition).SpacePressure();
+  }
   double Debt(const PartitionView& partition) const override {
     return RunPicker(options_, partition).Debt();
   }

@@ -36,8 +36,8 @@ double DbImpl::Pressure() const {
       static_cast<double>(level0_max_.load(std::memory_order_relaxed)) / options_.level0_tables_max;
   const double log = static_cast<double>(log_unflushed_bytes_.load(std::memory_order_relaxed)) /
                      static_cast<double>(options_.log_bytes_max);
-  return std::max(
-      {Excess(memtables, kSlowdownShare, 1), Excess(level0, 3, 6), Excess(log, 1.25, 2)});
+  return std::max({Excess(memtables, kSlowdownShare, 1), Excess(level0, 3, 6), Excess(log, 1.25, 2),
+                   space_pressure_.load(std::memory_order_relaxed)});
 }
 
 io::Task<Status> DbImpl::Throttle(size_t bytes) {

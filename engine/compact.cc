@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/db_impl.h"
+#include "engine/epoch.h"
 #include "engine/job_host.h"
 
 namespace varve::engine {
@@ -29,7 +30,7 @@ struct DbImpl::CompactionWork {
 namespace {
 
 // Writes of less than this over a while of naps make a database idle.
-constexpr uint64_t kIdleBytes = uint64_t{1} << 20;
+constexpr uint64_t kIdleBytes = uint64_t{64} << 10;
 constexpr int kIdleNaps = 20;
 constexpr uint64_t kIdleNapNs = 50'000'000;
 
@@ -56,6 +57,7 @@ PartitionView DbImpl::MakePartitionView(const Levels& levels,
                                     .sequence_min = info.smallest_sequence,
                                     .sequence_max = info.largest_sequence,
                                     .value_files = info.value_files,
+                                    .key_sample = &info.key_sample,
                                     .busy = busy.contains(info.file_number)});
     }
   }
@@ -108,7 +110,17 @@ void DbImpl::UpdateDebt(Partition& partition) const {
     absl::MutexLock lock(&apply_mutex_);
     levels = partition.owned_view()->levels;
   }
-  const double debt = policy_->Debt(MakePartitionView(*levels, {}));
+  PartitionView view = MakePartitionView(*levels, {});
+  partition.space_pressure.store(policy_->SpacePressure(view));
+  {
+    absl::MutexLock lock(&apply_mutex_);
+    double pressure = 0;
+    for (const auto& each : directory_owner_->partitions()) {
+      pressure = std::max(pressure, each->space_pressure.load(std::memory_order_relaxed));
+    }
+    space_pressure_.store(pressure, std::memory_order_relaxed);
+  }
+  const double debt = policy_->Debt(view);
   const double change = debt - partition.debt_bytes.exchange(debt);
   double sum = debt_bytes_.load();
   while (!debt_bytes_.compare_exchange_weak(sum, sum + change)) {
@@ -440,11 +452,13 @@ io::Task<void> DbImpl::CompactionLoop(int worker) {
       continue;
     }
     const Status status = co_await RunCompaction(*work);
+    const uint64_t partition = work->partition->id;
     {
       absl::MutexLock lock(&background_mutex_);
+      // In one step: who waits until nothing is due must not see it in between.
+      candidates_.insert(partition);
       SetBusy(*work, false);
     }
-    const uint64_t partition = work->partition->id;
     work.reset();
     AddCandidates({partition});
     if (!status.ok() && status.code() != absl::StatusCode::kAborted) {
@@ -560,6 +574,9 @@ io::Task<Status> DbImpl::Settle() {
   for (;;) {
     const uint64_t seen = progress_.count();
     if (NothingToCompact() && !anything_frozen_.load() && flushes_running_.load() == 0) {
+      // What the last compactions replaced takes no space any more, either, unless somebody reads.
+      Reclaim();
+      DeleteObsolete();
       co_return absl::OkStatus();
     }
     // What failed before may be over: the first look at the candidates will tell.

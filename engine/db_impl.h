@@ -404,6 +404,7 @@ class DbImpl {
   std::atomic<bool> idle_{true};
   std::atomic<int> settling_{0};
   mutable std::atomic<double> debt_bytes_{0};
+  mutable std::atomic<double> space_pressure_{0};
   std::vector<std::shared_ptr<RangeRequest>> ranges_ ABSL_GUARDED_BY(background_mutex_);
 
   struct ValueUsage {

@@ -188,6 +188,13 @@ compaction::JobRequest DbImpl::FlushRequest(const FlushWork& work) {
     const bool large = work.parts[i].bytes > kOwnTableBytesMin;
     const bool after_large = i > 0 && work.parts[i - 1].bytes > kOwnTableBytesMin;
     if (large || after_large) request.cuts.push_back(work.parts[i].partition->begin);
+    if (!large) continue;
+    const compaction::PartitionView view = MakePartitionView(*work.parts[i].levels, {});
+    compaction::FlushShape shape = policy_->ShapeFlush(view, work.parts[i].bytes);
+    for (std::string& cut : shape.cuts) request.cuts.push_back(std::move(cut));
+    if (shape.table_bytes_target > 0) {
+      request.table_bytes_target = std::min(request.table_bytes_target, shape.table_bytes_target);
+    }
   }
   request.value_separation_bytes = options_.value_separation_bytes;
   return request;

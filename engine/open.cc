@@ -30,8 +30,10 @@ std::shared_ptr<const compaction::Policy> MakePolicy(const Options& options) {
     compaction::RunOptions runs;
     runs.level0_tables_max = options.level0_tables_max;
     runs.table_bytes_target = options.table_bytes_target;
-    runs.run_table_bytes = options.table_bytes_target / 4;
+    runs.run_table_bytes = options.table_bytes_target / 8;
     runs.upper_bytes_min = options.level1_bytes / 4;
+    runs.upper_idle_bytes_min = options.level1_bytes / 32;
+    runs.flush_run_bytes_min = options.level1_bytes / 8;
     if (options.layout == Layout::kTiered) return std::make_shared<compaction::TieredPolicy>(runs);
     return std::make_shared<compaction::LazyLeveledPolicy>(runs);
   }

@@ -73,8 +73,8 @@ struct Options {
   size_t table_bytes_target = size_t{32} << 20;
   int compression_level = 1;  // Zstandard; 0 stores blocks raw
   int filter_bits_per_key = 10;
-  // Values of this size and more live in value files. With its key a larger one would take two pages
-  // in a table, and be rewritten by every merge.
+  // Values of this size and more live in value files. With its key a larger one would take two
+  // pages in a table, and be rewritten by every merge.
   size_t value_separation_bytes = size_t{4} << 10;
   // Open tables kept at most, each with one file descriptor.
   size_t open_tables_max = 1000;
@@ -82,7 +82,7 @@ struct Options {
   // ---- Partitions and compaction
   // A partition that grows beyond this splits by itself.
   size_t partition_bytes_max = size_t{8} << 30;
-  Layout layout = Layout::kLeveled;
+  Layout layout = Layout::kLazyLeveled;
   // Level 0 is compacted at this many tables, writes to it slow down at three times and wait at six
   // times as many.
   int level0_tables_max = 4;

@@ -107,8 +107,10 @@ class Partition {
   const std::string end;  // empty: the end of the key space
   const SequenceNumber live_from;
 
-  // What the policy says compactions have to write here; DbImpl keeps the sum.
+  // What the policy says compactions have to write here, and how much too much space that takes;
+  // DbImpl keeps the sum and the greatest.
   std::atomic<double> debt_bytes{0};
+  std::atomic<double> space_pressure{0};
 
   compaction::KeyInterval keys() const { return {begin, end, false}; }
 

@@ -143,7 +143,9 @@ void DbImpl::FreezeAll() {
 void DbImpl::UpdateLevel0Max() {
   uint64_t level0_max = 0;
   for (const auto& partition : directory_owner_->partitions()) {
-    level0_max = std::max<uint64_t>(level0_max, (*partition->owned_view()->levels)[0].size());
+    const uint64_t runs = compaction::CountRuns((*partition->owned_view()->levels)[0],
+                                                [](const LevelTable& table) { return table.keys; });
+    level0_max = std::max(level0_max, runs);
   }
   level0_max_.store(level0_max, std::memory_order_relaxed);
 }

@@ -229,6 +229,10 @@ class TableBuilder::Impl {
 
   void WriteTail() {
     info_.largest_key = last_key_;
+    info_.key_sample.known = !hashes_.empty();
+    for (const uint64_t hash : hashes_) {
+      if (hash % KeySample::kOneIn == 0) info_.key_sample.hashes.push_back(hash);
+    }
     info_.data_bytes = writer_.offset();
     for (auto& [number, use] : uses_) info_.value_files.push_back(use);
 

@@ -29,6 +29,19 @@ struct SizeSample {
   bool operator==(const SizeSample&) const = default;
 };
 
+// The hashes of those keys of a table whose hash is a multiple of kOneIn: whoever has the samples
+// of two tables can tell how many keys they have in common, to about one in the square root of what
+// is sampled. Known of tables that were built since the database was opened; stored nowhere, so it
+// has no part in what two infos have in common.
+struct KeySample {
+  static constexpr uint64_t kOneIn = 1024;
+
+  bool known = false;
+  std::vector<uint64_t> hashes;
+
+  bool operator==(const KeySample&) const { return true; }
+};
+
 struct TableInfo {
   uint64_t file_number = 0;
   uint64_t file_bytes = 0;
@@ -46,6 +59,7 @@ struct TableInfo {
 
   std::vector<ValueFileUse> value_files;  // ascending by file number
   std::vector<SizeSample> samples;        // at most kSizeSamplesMax, ascending
+  KeySample key_sample;
 
   bool operator==(const TableInfo&) const = default;
 

@@ -5,6 +5,7 @@
 //     6 b-f 10 live=4 refd=6 entries=100 tombs=60 seq=3-9 values=4:100,5:20 busy
 //   L5
 //     3 a-k) 90                 clipped: k does not belong to it
+//     2 n-z 90 sample=3,5       with the hashes of some keys
 //   value 4 1000 refd=100       value file 4 of 1000 bytes, of which 100 are referred to
 //   boundary 50                 the oldest
 //   idle
@@ -95,6 +96,14 @@ class PartitionText {
       } else if (name == "seq") {
         table.sequence_min = std::stoull(value);
         table.sequence_max = std::stoull(value.substr(value.find('-') + 1));
+      } else if (name == "sample") {
+        sstable::KeySample& sample = samples_.emplace_back();
+        sample.known = true;
+        std::istringstream stream(value);
+        for (std::string hash; std::getline(stream, hash, ',');) {
+          sample.hashes.push_back(std::stoull(hash));
+        }
+        table.key_sample = &sample;
       } else if (name == "busy") {
         table.busy = true;
       } else if (name == "values") {
@@ -113,6 +122,7 @@ class PartitionText {
 
   std::deque<std::string> strings_;
   std::deque<std::vector<sstable::ValueFileUse>> uses_;
+  std::deque<sstable::KeySample> samples_;
 };
 
 }  // namespace varve::compaction

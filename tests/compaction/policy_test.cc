@@ -37,7 +37,10 @@ RunOptions SmallRunOptions() {
   RunOptions options;
   options.table_bytes_target = 10;
   options.plan_bytes_max = 300;
-  options.upper_bytes_min = 20;
+  options.upper_bytes_min = options.upper_idle_bytes_min = 20;
+  options.upper_share_max = 0.4;
+  options.upper_share_idle_max = 0.13;
+  options.flush_run_bytes_min = 1000;
   options.run_table_bytes = 5;
   options.garbage_bytes_min = 4;
   options.value_garbage_bytes_min = 100;
@@ -83,6 +86,13 @@ std::string RunPolicyCase(const Policy& policy, PartitionText& partition,
     EXPECT_TRUE(CheckPlan(view, *plan).ok()) << CheckPlan(view, *plan);
     return PartitionText::Format(*plan);
   }
+  if (words[0] == "flush") {
+    const FlushShape shape = policy.ShapeFlush(view, std::stoull(words[1]));
+    const uint64_t target = shape.table_bytes_target;
+    return fmt::format("cuts [{}]{}\n", fmt::join(shape.cuts, " "),
+                       target > 0 ? fmt::format(", tables of {}", target) : "");
+  }
+  if (words[0] == "pressure") return fmt::format("{:.2f}\n", policy.SpacePressure(view));
   if (words[0] == "range") {  // range BEGIN END LEVEL [KEY]
     RangeProgress progress;
     progress.level = std::stoi(words[3]);
@@ -117,6 +127,11 @@ TEST(LazyLeveledPolicy, MergesFlushesIntoRuns) {
 }
 TEST(LazyLeveledPolicy, MergesSlicesIntoTheBottomRun) {
   RunPolicyFile("lazy_leveled_bottom", LazyLeveledPolicy(SmallRunOptions()));
+}
+TEST(LazyLeveledPolicy, TakesFlushesAsRuns) {
+  RunOptions options = SmallRunOptions();
+  options.flush_run_bytes_min = 25;
+  RunPolicyFile("lazy_leveled_flushes", LazyLeveledPolicy(options));
 }
 TEST(TieredPolicy, LetsRunsComeToAsMuchAsTheOldest) {
   RunPolicyFile("tiered", TieredPolicy(SmallRunOptions()));
@@ -194,6 +209,11 @@ class FakePartition {
   }
 
   uint64_t tables(int level) const { return levels_[level].size(); }
+  uint64_t level0_runs() const {
+    return CountRuns(levels_[0], [](const Table& table) {
+      return KeyInterval{table.first, table.last, true};
+    });
+  }
 
   uint64_t bytes(int level) const {
     uint64_t bytes = 0;
@@ -290,6 +310,7 @@ struct PolicyCase {
   std::shared_ptr<const Policy> policy;
   PlanLimits limits;
   double upper_share_idle_max = 0;  // 0: it promises none
+  bool takes_flushes = false;       // as runs: of level 0 it counts these
 };
 
 PolicyCase LeveledCase() {
@@ -300,6 +321,12 @@ PolicyCase LazyLeveledCase() {
   return {"LazyLeveled", std::make_shared<LazyLeveledPolicy>(options), options,
           options.upper_share_idle_max};
 }
+PolicyCase LazyLeveledFlushesCase() {
+  RunOptions options = SmallRunOptions();
+  options.flush_run_bytes_min = 12;
+  return {"LazyLeveledFlushes", std::make_shared<LazyLeveledPolicy>(options), options,
+          options.upper_share_idle_max, true};
+}
 PolicyCase TieredCase() {
   const auto policy = std::make_shared<TieredPolicy>(SmallRunOptions());
   return {"Tiered", policy, policy->options(), policy->options().upper_share_idle_max};
@@ -307,7 +334,8 @@ PolicyCase TieredCase() {
 
 class AnyPolicy : public ::testing::TestWithParam<PolicyCase> {};
 INSTANTIATE_TEST_SUITE_P(Policies, AnyPolicy,
-                         ::testing::Values(LeveledCase(), LazyLeveledCase(), TieredCase()),
+                         ::testing::Values(LeveledCase(), LazyLeveledCase(),
+                                           LazyLeveledFlushesCase(), TieredCase()),
                          [](const auto& info) { return info.param.name; });
 
 TEST_P(AnyPolicy, PlansAreSoundAndEndWhateverThePartition) {
@@ -339,7 +367,11 @@ TEST_P(AnyPolicy, PlansAreSoundAndEndWhateverThePartition) {
         partition.Apply(*plan);
         if (HasFatalFailure()) return;
       }
-      ASSERT_LT(partition.tables(0), 4u);
+      if (GetParam().takes_flushes) {
+        ASSERT_LT(partition.level0_runs(), 8u);
+      } else {
+        ASSERT_LT(partition.tables(0), 4u);
+      }
       ASSERT_TRUE(partition.Clean(GetParam().limits));
       uint64_t upper_bytes = 0;
       for (int level = 0; level < kLevels - 1; ++level) upper_bytes += partition.bytes(level);
