@@ -116,6 +116,8 @@ io::Task<void> DbImpl::MaintenanceLoop() {
 }
 
 io::Task<Status> DbImpl::Maintain() {
+  // First the views that nobody reads, with which files become obsolete.
+  Reclaim();
   DeleteObsolete();
   CheckDisk();
   // Before the log's restart, which may fail for long: who waits for the ceiling must hear of it.
@@ -133,6 +135,8 @@ io::Task<Status> DbImpl::Maintain() {
 }
 
 void DbImpl::DeleteObsolete() {
+  // Whoever returns has seen to it, even if another had begun.
+  absl::MutexLock lock(&delete_mutex_);
   for (const std::string& path : tables_.TakeObsolete()) {
     const Status removed = io_.Remove(path);
     if (!removed.ok() && removed.code() != absl::StatusCode::kNotFound && !stopping()) {

@@ -33,6 +33,8 @@ namespace {
 constexpr uint64_t kIdleBytes = uint64_t{64} << 10;
 constexpr int kIdleNaps = 20;
 constexpr uint64_t kIdleNapNs = 50'000'000;
+// An epoch passes with each, unless somebody reads.
+constexpr int kReclaimsMax = 4;
 
 }  // namespace
 
@@ -575,7 +577,7 @@ io::Task<Status> DbImpl::Settle() {
     const uint64_t seen = progress_.count();
     if (NothingToCompact() && !anything_frozen_.load() && flushes_running_.load() == 0) {
       // What the last compactions replaced takes no space any more, either, unless somebody reads.
-      Reclaim();
+      for (int i = 0; i < kReclaimsMax && retired_.load() > 0; ++i) Reclaim();
       DeleteObsolete();
       co_return absl::OkStatus();
     }

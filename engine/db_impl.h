@@ -391,7 +391,8 @@ class DbImpl {
   std::atomic<uint64_t> loads_{0};
   std::atomic<bool> split_check_{true};
 
-  absl::Mutex pick_mutex_;  // before all the others
+  absl::Mutex pick_mutex_;    // before all the others
+  absl::Mutex delete_mutex_;  // of files; after all the others
   mutable absl::Mutex background_mutex_ ABSL_ACQUIRED_AFTER(commit_mutex_);
   std::map<std::string, Status> background_errors_ ABSL_GUARDED_BY(background_mutex_);
   // (partition, table) of compactions under way.
