@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 #include <vector>
 
@@ -203,10 +204,32 @@ class Reader {
 
   StatusOr<Number> NumberOf(const dom::element& json) const {
     VARVE_ASSIGN_OR_RETURN(const std::string_view text, Text(json));
-    if (text.empty() && wording_ == ValueWording::kOlder) {
+    StatusOr<Number> number = Number::Parse(text);
+    if (number.ok() || wording_ == ValueWording::kCurrent) return number;
+    return OlderNumberError(text, number.status());
+  }
+
+  // The older words are those of a decimal whose exponent has 32 bits: one that doesn't fit is no
+  // number, and the magnitude of one that nearly doesn't wraps around.
+  static Status OlderNumberError(std::string_view text, const Status& error) {
+    if (text.empty()) {
       return ValidationError("The parameter cannot be converted to a numeric value");
     }
-    return Number::Parse(text);
+    const size_t e = text.find_first_of("eE");
+    if (e == std::string_view::npos) return error;
+    const char* begin = text.data() + e + 1;
+    if (begin < text.data() + text.size() && *begin == '+') ++begin;
+    int32_t exponent = 0;
+    const auto result = std::from_chars(begin, text.data() + text.size(), exponent);
+    if (result.ec == std::errc::result_out_of_range) {
+      return ValidationError("The parameter cannot be converted to a numeric value: {}", text);
+    }
+    if (result.ec == std::errc() && exponent == INT32_MAX) {
+      return ValidationError(
+          "Number underflow. Attempting to store a number with magnitude smaller than supported "
+          "range");
+    }
+    return error;
   }
 
   static StatusOr<bool> Boolean(const dom::element& json) {

@@ -82,6 +82,10 @@ constexpr std::string_view kConditionalOperatorValues[] = {"OR", "AND"};
 constexpr Schema kConditionalOperator{.values = kConditionalOperatorValues};
 constexpr Schema kConditionalOperatorOfWrite{.values = kConditionalOperatorValues,
                                              .newer_values_text = "ALL, OR"};  // sic
+constexpr Schema kConditionalOperatorOfQuery{.values = kConditionalOperatorValues,
+                                             .newer_values_text = "ALL, OR",
+                                             .values_first = true,
+                                             .bare_first = true};
 constexpr std::string_view kComparisonOperatorValues[] = {
     "IN",       "NULL", "BETWEEN", "LT",          "NOT_CONTAINS", "EQ",      "GT",
     "NOT_NULL", "NE",   "LE",      "BEGINS_WITH", "GE",           "CONTAINS"};
@@ -372,7 +376,7 @@ constexpr Member kQueryMembers[] = {
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
     {"QueryFilter", &kConditions},
     {"TableName", &kTableName},
-    {"ConditionalOperator", &kConditionalOperator},
+    {"ConditionalOperator", &kConditionalOperatorOfQuery},
     {"AttributesToGet", &kAttributesToGet},
     {"Limit", &kLimit},
     {"KeyConditions", &kConditions},

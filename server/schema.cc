@@ -375,7 +375,8 @@ Status CheckFirst(const dom::object& object, const Schema& schema) {
           member.name);
     }
     if (member.schema->values_first && !IsOneOf(text, member.schema->values)) {
-      return item::ValidationError("1 validation error detected: {}",
+      return item::ValidationError("{}{}",
+                                   member.schema->bare_first ? "" : "1 validation error detected: ",
                                    NewerValuesText(*member.schema));
     }
   }

@@ -75,6 +75,7 @@ struct Schema {
   // one of the values.
   bool empty_first = false;
   bool values_first = false;
+  bool bare_first = false;  // ... without "1 validation error detected: "
 
   // Set on parameters that are known and not supported: giving one is a ValidationException.
   bool unsupported = false;

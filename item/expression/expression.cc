@@ -322,6 +322,8 @@ Status CheckValuesOf(const Source& source, const Compiled& compiled, const Value
   return absl::OkStatus();
 }
 
+const ValueView* DataOf(const BoundValues& values) { return values ? values->data() : nullptr; }
+
 StatusOr<Expressions> Bind(const Compiled& compiled, const BoundValues& values) {
   Expressions expressions;
   if (compiled.update) expressions.update = compiled.update->With(values);
@@ -330,16 +332,18 @@ StatusOr<Expressions> Bind(const Compiled& compiled, const BoundValues& values) 
   expressions.projection = compiled.projection;
   if (compiled.key_condition != nullptr) {
     VARVE_ASSIGN_OR_RETURN(expressions.key_condition,
-                           MakeKeyCondition(*compiled.key_condition, values->data()));
+                           MakeKeyCondition(*compiled.key_condition, DataOf(values)));
   }
   return expressions;
 }
 
 StatusOr<Expressions> ParseExpressions(const Source& source, Cache* cache) {
-  auto values = std::make_shared<std::vector<ValueView>>();
+  BoundValues values;
   if (source.values != nullptr) {
-    values->reserve(source.values->size());
-    for (const auto& [placeholder, value] : *source.values) values->push_back(value.view());
+    std::vector<ValueView> views;
+    views.reserve(source.values->size());
+    for (const auto& [placeholder, value] : *source.values) views.push_back(value.view());
+    values = std::make_shared<const std::vector<ValueView>>(std::move(views));
   }
   if (cache == nullptr || !source.invalid_value.ok()) {
     VARVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Compiled> compiled, Compile(source));
@@ -348,7 +352,7 @@ StatusOr<Expressions> ParseExpressions(const Source& source, Cache* cache) {
   std::string key = CacheKey(source);
   std::shared_ptr<const Compiled> compiled = cache->Find(key);
   if (compiled != nullptr) {
-    VARVE_RETURN_IF_ERROR(CheckValuesOf(source, *compiled, values->data()));
+    VARVE_RETURN_IF_ERROR(CheckValuesOf(source, *compiled, DataOf(values)));
   } else {
     VARVE_ASSIGN_OR_RETURN(compiled, Compile(source));
     cache->Insert(std::move(key), compiled);

@@ -88,6 +88,14 @@ TEST(Json, RefusesInTheServicesWords) {
 
 TEST(Json, RefusesInTheServicesOlderWords) {
   const std::pair<std::string, std::string> cases[] = {
+      {"{'a':{'N':'1e126'}}",
+       "ValidationException: Number overflow. Attempting to store a number with magnitude larger "
+       "than supported range"},
+      {"{'a':{'N':'1e2147483647'}}",
+       "ValidationException: Number underflow. Attempting to store a number with magnitude smaller "
+       "than supported range"},
+      {"{'a':{'N':'1e99999999999'}}",
+       "ValidationException: The parameter cannot be converted to a numeric value: 1e99999999999"},
       {"{'a':{'N':''}}",
        "ValidationException: The parameter cannot be converted to a numeric value"},
       {"{'a':{'SS':['y','x','y']}}",
