@@ -331,6 +331,7 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
   size_t page_bytes = 0;     // of what the page is read from
   size_t fetched_bytes = 0;  // of items read from the table for an index's sake
   double fetched_units = 0;
+  const size_t page_bytes_max = scan.bytes_max.value_or(options_.page_bytes_max);
   if (scan.bounds.begin < scan.bounds.end) {
     engine::IteratorOptions options;
     options.lower_bound = scan.bounds.begin;
@@ -377,7 +378,7 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
       }
       // A page that is full ends with its last item's key, whether or not anything follows.
       if ((scan.limit && page.scanned_count >= static_cast<uint64_t>(*scan.limit)) ||
-          page_bytes + fetched_bytes >= options_.page_bytes_max) {
+          page_bytes + fetched_bytes >= page_bytes_max) {
         page.last_evaluated_key = scan.index != nullptr ? CursorOf(*scan.index, entry)
                                                         : KeyOfItem(scan.table->key, entry);
         break;
@@ -388,6 +389,7 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
     }
     VARVE_CO_RETURN_IF_ERROR(iterator->status());
   }
+  page.scanned_bytes = page_bytes + fetched_bytes;
   page.consumed_capacity = Capacity(scan.return_consumed_capacity, *scan.table, scan.index,
                                     ReadUnits(page_bytes, scan.consistent_read), fetched_units);
   co_return page;

@@ -394,6 +394,7 @@ struct ItemPage {
   ItemList items;
   uint64_t count = 0;
   uint64_t scanned_count = 0;
+  size_t scanned_bytes = 0;
   std::optional<Item> last_evaluated_key;
   std::optional<ConsumedCapacity> consumed_capacity;
 };

@@ -36,6 +36,7 @@
 #include "item/expression/expression.h"
 #include "item/key_locks.h"
 #include "item/keys.h"
+#include "item/partiql/requests.h"
 #include "item/requests.h"
 #include "item/transaction.h"
 #include "item/transaction_tokens.h"
@@ -43,6 +44,10 @@
 #include "item/streams.h"
 
 namespace varve::item {
+
+namespace partiql {
+struct Statement;
+}
 
 struct StoreOptions {
   // They appear in the ARNs of tables.
@@ -106,6 +111,13 @@ class Store {
   io::Task<StatusOr<TransactGetItemsResponse>> TransactGetItems(
       const TransactGetItemsRequest& request);
 
+  io::Task<StatusOr<ExecuteStatementResponse>> ExecuteStatement(
+      const ExecuteStatementRequest& request);
+  io::Task<StatusOr<BatchExecuteStatementResponse>> BatchExecuteStatement(
+      const BatchExecuteStatementRequest& request);
+  io::Task<StatusOr<ExecuteTransactionResponse>> ExecuteTransaction(
+      const ExecuteTransactionRequest& request);
+
  private:
   Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Streams> streams,
         std::unique_ptr<Catalogue> catalogue);
@@ -119,6 +131,7 @@ class Store {
     bool forward = true;
     bool fill_cache = true;
     std::optional<int64_t> limit;
+    std::optional<size_t> bytes_max;  // StoreOptions::page_bytes_max unless given
     const expression::Condition* filter = nullptr;
     const expression::Projection* projection = nullptr;
     bool count_only = false;
@@ -147,8 +160,32 @@ class Store {
   // part; TransactionInProgressException or IdempotentParameterMismatchException, if its token is
   // that of another. It does not wait for another transaction, which is a reason, too.
   io::Task<StatusOr<TransactionResult>> CommitTransaction(const Transaction& transaction);
+  // By table, doubled.
+  io::Task<StatusOr<std::vector<ConsumedCapacity>>> CapacityOf(const Transaction& transaction,
+                                                               const TransactionResult& result,
+                                                               ReturnConsumedCapacity asked);
   io::Task<Status> LockForTransaction(const Transaction& transaction,
                                       std::vector<KeyLocks::Guard>* locks);
+
+  // What one PartiQL statement answers.
+  struct StatementResult {
+    std::string table_name;    // once the statement has got as far as its item
+    std::optional<Item> item;  // read, or asked for by RETURNING
+    std::optional<ConsumedCapacity> consumed_capacity;
+  };
+  io::Task<StatusOr<ExecuteStatementResponse>> ExecuteSelect(const ExecuteStatementRequest& request,
+                                                             partiql::Statement statement);
+  // A statement of BatchExecuteStatement: a SELECT of one item by its key, or a write.
+  io::Task<Status> RunStatement(partiql::Statement statement, const ParameterizedStatement& request,
+                                ReturnConsumedCapacity asked, StatementResult* result);
+  io::Task<Status> LookUpStatement(partiql::Statement statement,
+                                   const ParameterizedStatement& request,
+                                   ReturnConsumedCapacity asked, StatementResult* result);
+  io::Task<Status> WriteStatement(partiql::Statement statement,
+                                  const ParameterizedStatement& request,
+                                  ReturnConsumedCapacity asked, StatementResult* result);
+  io::Task<StatusOr<ExecuteTransactionResponse>> SelectInTransaction(
+      const ExecuteTransactionRequest& request, std::vector<partiql::Statement> statements);
 
   // The table of a data operation: ResourceNotFoundException if there is none.
   StatusOr<TablePointer> TableOf(std::string_view name) const;

@@ -6,57 +6,13 @@
 #include "item/index_entry.h"
 #include "item/store.h"
 #include "item/transaction.h"
+#include "item/transaction_capacity.h"
 
 namespace varve::item {
 namespace {
 
 using expression::Expressions;
 using Kind = TransactionPart::Kind;
-
-// The service does everything twice: once to prepare, once to commit.
-constexpr double kUnitsFactor = 2;
-
-// Capacity of the tables of a transaction, in the order in which they come first.
-class CapacityOfTables {
- public:
-  CapacityOfTables(ReturnConsumedCapacity asked, ConsumedCapacity::Purpose purpose)
-      : asked_(asked), purpose_(purpose) {}
-
-  void Add(const TablePointer& table, const ChangeCost& cost) {
-    if (asked_ == ReturnConsumedCapacity::kNone) return;
-    for (auto& [known, sum] : costs_) {
-      if (known->key_space != table->key_space) continue;
-      sum += cost;
-      return;
-    }
-    costs_.emplace_back(table, cost);
-  }
-
-  std::vector<ConsumedCapacity> Finish() const {
-    std::vector<ConsumedCapacity> capacities;
-    for (const auto& [table, cost] : costs_) {
-      ConsumedCapacity capacity = *Capacity(asked_, *table, cost);
-      capacity.purpose = purpose_;
-      capacity.capacity_units *= kUnitsFactor;
-      if (capacity.table_capacity_units) *capacity.table_capacity_units *= kUnitsFactor;
-      for (auto& index : capacity.local_index_units) index.second *= kUnitsFactor;
-      for (auto& index : capacity.global_index_units) index.second *= kUnitsFactor;
-      capacities.push_back(std::move(capacity));
-    }
-    return capacities;
-  }
-
- private:
-  const ReturnConsumedCapacity asked_;
-  const ConsumedCapacity::Purpose purpose_;
-  std::vector<std::pair<TablePointer, ChangeCost>> costs_;
-};
-
-ChangeCost ReadCost(const std::optional<ItemView>& item) {
-  ChangeCost cost;
-  cost.table_units = ReadUnits(item ? item->size_bytes() : 0, /*consistent=*/true);
-  return cost;
-}
 
 // ---- What a request says
 
@@ -304,32 +260,37 @@ io::Task<StatusOr<TransactWriteItemsResponse>> Store::TransactWriteItems(
     token.token = *request.client_request_token;
     token.fingerprint = FingerprintOf(said);
   }
-  const bool metered = request.return_consumed_capacity != ReturnConsumedCapacity::kNone;
-  transaction.metered = metered;
+  transaction.metered = request.return_consumed_capacity != ReturnConsumedCapacity::kNone;
   VARVE_ASSIGN_OR_CO_RETURN(const TransactionResult result,
                             co_await CommitTransaction(transaction));
 
   TransactWriteItemsResponse response;
-  if (!metered) co_return response;
+  VARVE_ASSIGN_OR_CO_RETURN(
+      response.consumed_capacity,
+      co_await CapacityOf(transaction, result, request.return_consumed_capacity));
+  co_return response;
+}
+
+io::Task<StatusOr<std::vector<ConsumedCapacity>>> Store::CapacityOf(const Transaction& transaction,
+                                                                    const TransactionResult& result,
+                                                                    ReturnConsumedCapacity asked) {
+  if (asked == ReturnConsumedCapacity::kNone) co_return std::vector<ConsumedCapacity>();
+  const std::vector<TransactionPart>& parts = transaction.parts;
   if (!result.repeated) {
-    CapacityOfTables capacity(request.return_consumed_capacity, ConsumedCapacity::Purpose::kWrite);
-    for (size_t i = 0; i < items.size(); ++i) {
-      capacity.Add(transaction.parts[i].table, result.costs[i]);
-    }
-    response.consumed_capacity = capacity.Finish();
-    co_return response;
+    CapacityOfTables capacity(asked, ConsumedCapacity::Purpose::kWrite);
+    for (size_t i = 0; i < parts.size(); ++i) capacity.Add(parts[i].table, result.costs[i]);
+    co_return capacity.Finish();
   }
   // One that had been done before costs what reading its items does.
   std::vector<std::string_view> keys;
-  for (const TransactionPart& part : transaction.parts) keys.push_back(part.key);
+  for (const TransactionPart& part : parts) keys.push_back(part.key);
   std::vector<std::optional<engine::PinnedValue>> values;
   VARVE_CO_RETURN_IF_ERROR(co_await db_.MultiGetAsync(keys, &values));
-  CapacityOfTables capacity(request.return_consumed_capacity, ConsumedCapacity::Purpose::kRead);
-  for (size_t i = 0; i < items.size(); ++i) {
-    capacity.Add(transaction.parts[i].table, ReadCost(ViewOf(values[i])));
+  CapacityOfTables capacity(asked, ConsumedCapacity::Purpose::kRead);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    capacity.Add(parts[i].table, ReadCost(ViewOf(values[i])));
   }
-  response.consumed_capacity = capacity.Finish();
-  co_return response;
+  co_return capacity.Finish();
 }
 
 // ---- TransactGetItems

@@ -69,8 +69,8 @@ TransactionEvaluation::TransactionEvaluation(const Transaction& transaction,
   }
 }
 
-Status TransactionEvaluation::Evaluate(const TransactionPart& part,
-                                       const std::optional<ItemView>& old_item) {
+StatusOr<Change> EvaluatePart(const TransactionPart& part, const std::optional<ItemView>& old_item,
+                              Item* new_item) {
   VARVE_RETURN_IF_ERROR(part.error);
   if (part.presence == TransactionPart::Presence::kAbsent && old_item) {
     return MakeError(ErrorType::kDuplicateItemException, "Duplicate primary key exists in table");
@@ -81,26 +81,39 @@ Status TransactionEvaluation::Evaluate(const TransactionPart& part,
     return ConditionalCheckFailed(part.return_old_on_condition_check_failure ? old_item
                                                                              : std::nullopt);
   }
-  if (part.kind == TransactionPart::Kind::kCheck) return absl::OkStatus();
-
   Change change;
   change.table = part.table.get();
   change.key = part.key;
   change.old_item = old_item;
   change.old_is_known = true;
-  if (part.kind == TransactionPart::Kind::kPut) {
-    change.new_item = part.item;
-  } else if (part.kind == TransactionPart::Kind::kUpdate) {
-    VARVE_ASSIGN_OR_RETURN(Item new_item, part.update->Apply(old_item.value_or(part.item)));
-    if (new_item.view().size_bytes() > kItemSizeBytesMax) {
-      return ValidationError("Item size to update has exceeded the maximum allowed size");
+  switch (part.kind) {
+    case TransactionPart::Kind::kCheck:
+      change.new_item = old_item;
+      break;
+    case TransactionPart::Kind::kPut:
+      change.new_item = part.item;
+      break;
+    case TransactionPart::Kind::kUpdate: {
+      VARVE_ASSIGN_OR_RETURN(*new_item, part.update->Apply(old_item.value_or(part.item)));
+      if (new_item->view().size_bytes() > kItemSizeBytesMax) {
+        return ValidationError("Item size to update has exceeded the maximum allowed size");
+      }
+      VARVE_RETURN_IF_ERROR(CheckIndexKeys(*part.table, *new_item));
+      // What only takes away from an item that is not there does not make one.
+      if (old_item || !(new_item->view() == part.item)) change.new_item = new_item->view();
+      break;
     }
-    VARVE_RETURN_IF_ERROR(CheckIndexKeys(*part.table, new_item));
-    // What only takes away from an item that is not there does not make one.
-    if (old_item || !(new_item.view() == part.item)) {
-      change.new_item = new_items_.emplace_back(std::move(new_item)).view();
-    }
+    case TransactionPart::Kind::kDelete:
+      break;
   }
+  return change;
+}
+
+Status TransactionEvaluation::Evaluate(const TransactionPart& part,
+                                       const std::optional<ItemView>& old_item) {
+  Item& new_item = new_items_.emplace_back();
+  VARVE_ASSIGN_OR_RETURN(Change change, EvaluatePart(part, old_item, &new_item));
+  if (part.kind == TransactionPart::Kind::kCheck) return absl::OkStatus();
   if (change.new_item) bytes_ += change.new_item->size_bytes();
   changes_.push_back(std::move(change));
   return absl::OkStatus();

@@ -91,6 +91,11 @@ bool IsErrorOfRequest(const Status& error);
 // The items of a transaction are more than kTransactionBytesMax.
 Status TransactionTooLarge();
 
+// What one part does to the item that is there, or why it has no effect: the error that its
+// operation alone answers. A check changes nothing. The item that an update makes is in *new_item.
+StatusOr<Change> EvaluatePart(const TransactionPart& part, const std::optional<ItemView>& old_item,
+                              Item* new_item);
+
 // What the parts do to the items that are there, nullopt where none is.
 class TransactionEvaluation {
  public:

@@ -321,7 +321,59 @@ Status Read(const dom::object& json, std::string_view name, std::string_view ite
   return {};
 }
 
+// Statement and what belongs to it.
+Status Read(const dom::object& json, item::ParameterizedStatement* to) {
+  Read(json, "Statement", &to->statement);
+  Read(json, "ConsistentRead", &to->consistent_read);
+  to->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
+  const auto parameters = FindMember(json, "Parameters");
+  if (!parameters) return {};
+  for (const dom::element& element : ArrayOf(*parameters)) {
+    if (element.is_null()) continue;
+    StatusOr<item::Value> value = item::ValueFromJson(element, item::ValueWording::kOlder);
+    if (value.ok()) {
+      to->parameters.push_back(*std::move(value));
+    } else if (item::TypeOfError(value.status()) == item::ErrorType::kSerializationException) {
+      return value.status();
+    } else {
+      to->invalid_parameter = value.status();
+      return {};
+    }
+  }
+  return {};
+}
+
+Status Read(const dom::object& json, std::string_view name,
+            std::vector<item::ParameterizedStatement>* to) {
+  const auto statements = FindMember(json, name);
+  if (!statements) return {};
+  for (const dom::element& element : ArrayOf(*statements)) {
+    item::ParameterizedStatement& statement = to->emplace_back();
+    if (element.is_null()) continue;
+    VARVE_RETURN_IF_ERROR(Read(ObjectOf(element), &statement));
+  }
+  return {};
+}
+
 }  // namespace
+
+Status Decode(const dom::object& json, item::BatchExecuteStatementRequest* request) {
+  Read(json, &request->return_consumed_capacity);
+  return Read(json, "Statements", &request->statements);
+}
+
+Status Decode(const dom::object& json, item::ExecuteStatementRequest* request) {
+  Read(json, "NextToken", &request->next_token);
+  Read(json, "Limit", &request->limit);
+  Read(json, &request->return_consumed_capacity);
+  return Read(json, &request->statement);
+}
+
+Status Decode(const dom::object& json, item::ExecuteTransactionRequest* request) {
+  Read(json, "ClientRequestToken", &request->client_request_token);
+  Read(json, &request->return_consumed_capacity);
+  return Read(json, "TransactStatements", &request->transact_statements);
+}
 
 Status Decode(const dom::object& json, item::BatchGetItemRequest* request) {
   Read(json, &request->return_consumed_capacity);

@@ -57,6 +57,7 @@ struct Operation {
 
 // By name.
 constexpr std::array kOperations = {
+    VARVE_OPERATION(BatchExecuteStatement),
     VARVE_OPERATION(BatchGetItem),
     VARVE_OPERATION(BatchWriteItem),
     VARVE_OPERATION(CreateTable),
@@ -65,6 +66,8 @@ constexpr std::array kOperations = {
     VARVE_OPERATION_OF(kStreams, DescribeStream),
     VARVE_OPERATION(DescribeTable),
     VARVE_OPERATION(DescribeTimeToLive),
+    VARVE_OPERATION(ExecuteStatement),
+    VARVE_OPERATION(ExecuteTransaction),
     VARVE_OPERATION(GetItem),
     VARVE_OPERATION_OF(kStreams, GetRecords),
     VARVE_OPERATION_OF(kStreams, GetShardIterator),

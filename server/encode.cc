@@ -315,7 +315,58 @@ int HttpStatusOf(item::ErrorType type) {
   }
 }
 
+// Of reads in transactions.
+void EncodeResponses(const std::vector<std::optional<item::Item>>& items,
+                     const std::vector<item::ConsumedCapacity>& capacity, std::string& to) {
+  ObjectWriter object(to);
+  std::string& responses = object.Member("Responses");
+  AppendArray(responses, items, [&](const std::optional<item::Item>& item) {
+    ObjectWriter each(responses);
+    if (item) each.Item("Item", *item);
+    each.End();
+  });
+  AppendCapacity(object, capacity);
+  object.End();
+}
+
+void AppendStatementResponse(std::string& to, const item::BatchStatementResponse& response) {
+  ObjectWriter object(to);
+  if (response.error) {
+    ObjectWriter error(object.Member("Error"));
+    error.Text("Code", response.error->code);
+    if (response.error->item) error.Item("Item", *response.error->item);
+    error.Text("Message", response.error->message);
+    error.End();
+  }
+  if (response.item) object.Item("Item", *response.item);
+  if (response.table_name) object.Text("TableName", *response.table_name);
+  object.End();
+}
+
 }  // namespace
+
+void Encode(const item::BatchExecuteStatementResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  AppendCapacity(object, response.consumed_capacity);
+  std::string& responses = object.Member("Responses");
+  AppendArray(responses, response.responses, [&](const item::BatchStatementResponse& each) {
+    AppendStatementResponse(responses, each);
+  });
+  object.End();
+}
+
+void Encode(const item::ExecuteStatementResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  AppendCapacity(object, response.consumed_capacity);
+  AppendItems(object.Member("Items"), response.items);
+  if (response.last_evaluated_key) object.Item("LastEvaluatedKey", *response.last_evaluated_key);
+  if (response.next_token) object.Text("NextToken", *response.next_token);
+  object.End();
+}
+
+void Encode(const item::ExecuteTransactionResponse& response, std::string& to) {
+  EncodeResponses(response.responses, response.consumed_capacity, to);
+}
 
 void Encode(const item::BatchGetItemResponse& response, std::string& to) {
   ObjectWriter object(to);
@@ -393,15 +444,7 @@ void Encode(const item::ItemPage& response, std::string& to) {
 }
 
 void Encode(const item::TransactGetItemsResponse& response, std::string& to) {
-  ObjectWriter object(to);
-  std::string& responses = object.Member("Responses");
-  AppendArray(responses, response.responses, [&](const std::optional<item::Item>& item) {
-    ObjectWriter each(responses);
-    if (item) each.Item("Item", *item);
-    each.End();
-  });
-  AppendCapacity(object, response.consumed_capacity);
-  object.End();
+  EncodeResponses(response.responses, response.consumed_capacity, to);
 }
 
 void Encode(const item::TransactWriteItemsResponse& response, std::string& to) {

@@ -4,17 +4,21 @@
 #include <string>
 
 #include "base/status.h"
+#include "item/partiql/requests.h"
 #include "item/requests.h"
 
 namespace varve::server {
 
 // Each appends the whole response body.
+void Encode(const item::BatchExecuteStatementResponse& response, std::string& to);
 void Encode(const item::BatchGetItemResponse& response, std::string& to);
 void Encode(const item::BatchWriteItemResponse& response, std::string& to);
 void Encode(const item::CreateTableResponse& response, std::string& to);
 void Encode(const item::DeleteItemResponse& response, std::string& to);
 void Encode(const item::DeleteTableResponse& response, std::string& to);
 void Encode(const item::DescribeTableResponse& response, std::string& to);
+void Encode(const item::ExecuteStatementResponse& response, std::string& to);
+void Encode(const item::ExecuteTransactionResponse& response, std::string& to);
 void Encode(const item::GetItemResponse& response, std::string& to);
 void Encode(const item::ListTablesResponse& response, std::string& to);
 void Encode(const item::PutItemResponse& response, std::string& to);

@@ -609,12 +609,64 @@ constexpr Member kUpdateTimeToLiveMembers[] = {
     {"TableName", &kControlTableName},
 };
 
+// ---- PartiQL
+constexpr Schema kStatement{.not_null = true, .length_min = 1, .length_max = 8192};
+constexpr Schema kParameters{.type = JsonType::kList, .element = &kAttributeValue, .length_min = 1};
+constexpr Schema kNextToken{.length_min = 1, .length_max = 32768};
+constexpr Member kExecuteStatementMembers[] = {
+    {"Statement", &kStatement},
+    {"Parameters", &kParameters},
+    {"ConsistentRead", &kBoolean},
+    {"NextToken", &kNextToken},
+    {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
+    {"Limit", &kLimit},
+    {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
+};
+constexpr Member kBatchStatementRequestMembers[] = {
+    {"Statement", &kStatement},
+    {"Parameters", &kParameters},
+    {"ConsistentRead", &kBoolean},
+    {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
+};
+constexpr Schema kBatchStatementRequest{.type = JsonType::kStructure,
+                                        .java_class = "BatchStatementRequest",
+                                        .members = kBatchStatementRequestMembers};
+constexpr Schema kBatchStatements{.type = JsonType::kList,
+                                  .element = &kBatchStatementRequest,
+                                  .not_null = true,
+                                  .length_min = 1,
+                                  .length_max = 25};
+constexpr Member kBatchExecuteStatementMembers[] = {
+    {"Statements", &kBatchStatements},
+    {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
+};
+constexpr Member kParameterizedStatementMembers[] = {
+    {"Statement", &kStatement},
+    {"Parameters", &kParameters},
+    {"ReturnValuesOnConditionCheckFailure", &kOnCheckFailure},
+};
+constexpr Schema kParameterizedStatement{.type = JsonType::kStructure,
+                                         .java_class = "ParameterizedStatement",
+                                         .members = kParameterizedStatementMembers};
+constexpr Schema kTransactStatements{.type = JsonType::kList,
+                                     .element = &kParameterizedStatement,
+                                     .not_null = true,
+                                     .length_min = 1,
+                                     .length_max = 100};
+constexpr Member kExecuteTransactionMembers[] = {
+    {"TransactStatements", &kTransactStatements},
+    {"ClientRequestToken", &kClientRequestToken},
+    {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
+};
+
 constexpr Schema Request(std::string_view java_class, std::span<const Member> members) {
   return {.type = JsonType::kStructure, .java_class = java_class, .members = members};
 }
 
 }  // namespace
 
+constinit const Schema kBatchExecuteStatementSchema =
+    Request("BatchExecuteStatementInput", kBatchExecuteStatementMembers);
 constinit const Schema kBatchGetItemSchema = Request("BatchGetItemInput", kBatchGetItemMembers);
 constinit const Schema kBatchWriteItemSchema =
     Request("BatchWriteItemInput", kBatchWriteItemMembers);
@@ -632,6 +684,10 @@ constinit const Schema kGetShardIteratorSchema =
 constinit const Schema kListStreamsSchema = Request("ListStreamsInput", kListStreamsMembers);
 constinit const Schema kUpdateTimeToLiveSchema =
     Request("UpdateTimeToLiveInput", kUpdateTimeToLiveMembers);
+constinit const Schema kExecuteStatementSchema =
+    Request("ExecuteStatementInput", kExecuteStatementMembers);
+constinit const Schema kExecuteTransactionSchema =
+    Request("ExecuteTransactionInput", kExecuteTransactionMembers);
 constinit const Schema kGetItemSchema = Request("GetItemInput", kGetItemMembers);
 constinit const Schema kListTablesSchema = Request("ListTablesInput", kListTablesMembers);
 constinit const Schema kPutItemSchema = Request("PutItemInput", kPutItemMembers);

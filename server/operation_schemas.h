@@ -6,6 +6,7 @@
 
 namespace varve::server {
 
+extern const Schema kBatchExecuteStatementSchema;
 extern const Schema kBatchGetItemSchema;
 extern const Schema kBatchWriteItemSchema;
 extern const Schema kCreateTableSchema;
@@ -14,6 +15,8 @@ extern const Schema kDeleteTableSchema;
 extern const Schema kDescribeStreamSchema;
 extern const Schema kDescribeTableSchema;
 extern const Schema kDescribeTimeToLiveSchema;
+extern const Schema kExecuteStatementSchema;
+extern const Schema kExecuteTransactionSchema;
 extern const Schema kGetItemSchema;
 extern const Schema kGetRecordsSchema;
 extern const Schema kGetShardIteratorSchema;

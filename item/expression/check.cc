@@ -258,7 +258,7 @@ Problem CheckAttributeType(const Node& node) {
   return CheckTypeName(type.value.text());
 }
 
-Problem CheckConditionOperands(const Node& node) {
+Problem CheckOperands(const Node& node) {
   switch (node.kind) {
     case NodeKind::kLess:
     case NodeKind::kLessOrEqual:
@@ -291,6 +291,17 @@ Problem CheckConditionOperands(const Node& node) {
   }
 }
 
+// Operands of the conditions that AND, OR and NOT connect, one condition after another.
+Problem CheckConditionTree(Node& node) {
+  if (node.kind == NodeKind::kAnd || node.kind == NodeKind::kOr || node.kind == NodeKind::kNot) {
+    for (auto& operand : node.operands) VARVE_RETURN_IF_PROBLEM(CheckConditionTree(*operand));
+    return std::nullopt;
+  }
+  VARVE_RETURN_IF_PROBLEM(VisitUp(node, CheckOperandCount));
+  VARVE_RETURN_IF_PROBLEM(VisitUp(node, CheckDistinct));
+  return VisitUp(node, CheckOperands);
+}
+
 // The conditions that AND, OR and NOT connect are checked one after another.
 Problem CheckEachCondition(Node& node, Substitutions& substitutions) {
   if (node.kind == NodeKind::kAnd || node.kind == NodeKind::kOr || node.kind == NodeKind::kNot) {
@@ -300,9 +311,7 @@ Problem CheckEachCondition(Node& node, Substitutions& substitutions) {
     return std::nullopt;
   }
   VARVE_RETURN_IF_PROBLEM(Resolve(node, substitutions));
-  VARVE_RETURN_IF_PROBLEM(VisitUp(node, CheckOperandCount));
-  VARVE_RETURN_IF_PROBLEM(VisitUp(node, CheckDistinct));
-  return VisitUp(node, CheckConditionOperands);
+  return CheckConditionTree(node);
 }
 
 Problem FindConditionProblem(ParsedCondition& condition, Substitutions& substitutions) {
@@ -410,6 +419,17 @@ Problem CheckUpdateOperands(const Node& node) {
   return std::nullopt;
 }
 
+Problem CheckActions(std::vector<Update::Action>& actions) {
+  std::vector<const Path*> paths;
+  for (const Update::Action& action : actions) paths.push_back(&action.path);
+  VARVE_RETURN_IF_PROBLEM(CheckPairs(paths));
+  for (const Update::Action& action : actions) VARVE_RETURN_IF_PROBLEM(CheckActionValue(action));
+  for (Update::Action& action : actions) {
+    if (action.value) VARVE_RETURN_IF_PROBLEM(VisitUp(*action.value, CheckUpdateOperands));
+  }
+  return std::nullopt;
+}
+
 Problem FindUpdateProblem(ParsedUpdate& update, Substitutions& substitutions) {
   VARVE_RETURN_IF_PROBLEM(CheckOperatorCount(update.operators));
   const auto each = [&update](auto check_path, auto check_node) -> Problem {
@@ -438,13 +458,7 @@ Problem FindUpdateProblem(ParsedUpdate& update, Substitutions& substitutions) {
     return IsValue(node) ? ResolveValue(node, substitutions) : std::nullopt;
   }));
 
-  std::vector<const Path*> paths;
-  for (const Update::Action& action : update.actions) paths.push_back(&action.path);
-  VARVE_RETURN_IF_PROBLEM(CheckPairs(paths));
-  for (const Update::Action& action : update.actions) {
-    VARVE_RETURN_IF_PROBLEM(CheckActionValue(action));
-  }
-  return each(nothing, CheckUpdateOperands);
+  return CheckActions(update.actions);
 }
 
 Problem FindProjectionProblem(std::vector<Path>& paths, Substitutions& substitutions) {
@@ -622,6 +636,16 @@ Status CheckUpdate(std::string_view parameter, ParsedUpdate& update, Substitutio
 Status CheckProjection(std::string_view parameter, std::vector<Path>& paths,
                        Substitutions& substitutions) {
   return ToStatus(parameter, FindProjectionProblem(paths, substitutions));
+}
+
+Status CheckConditionOperands(Node& root) {
+  const Problem problem = CheckConditionTree(root);
+  return problem ? ValidationError("{}", *problem) : absl::OkStatus();
+}
+
+Status CheckUpdateActions(std::vector<Update::Action>& actions) {
+  const Problem problem = CheckActions(actions);
+  return problem ? ValidationError("{}", *problem) : absl::OkStatus();
 }
 
 }  // namespace varve::item::expression

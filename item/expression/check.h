@@ -56,4 +56,10 @@ Status CheckUpdate(std::string_view parameter, ParsedUpdate& update, Substitutio
 Status CheckProjection(std::string_view parameter, std::vector<Path>& paths,
                        Substitutions& substitutions);
 
+// What is checked of expressions whose placeholders are resolved, whatever language they came in:
+// counts and types of operands, and paths that don't go together. Messages stand for themselves,
+// without "Invalid <parameter>: ".
+Status CheckConditionOperands(Node& root);
+Status CheckUpdateActions(std::vector<Update::Action>& actions);
+
 }  // namespace varve::item::expression

@@ -11,6 +11,11 @@
 namespace varve::item::expression {
 namespace {
 
+bool Holds(const Node& node, const ItemView& item, const ValueView* values);
+
+constexpr std::string_view kEncodedFalse("\x01", 1);
+constexpr std::string_view kEncodedTrue("\x11", 1);
+
 // An operand's value. size() makes a number of its own, so it is kept as one.
 class Operand {
  public:
@@ -23,10 +28,13 @@ class Operand {
         value_ = Find(item, node.path);
         break;
       case NodeKind::kFunction:
-        Size(Operand(*node.operands[0], item, values));
-        break;
-      default:
-        break;
+        if (node.function == Function::kSize) {
+          Size(Operand(*node.operands[0], item, values));
+          break;
+        }
+        [[fallthrough]];
+      default:  // a condition as an operand, as PartiQL has it: whether it holds
+        value_ = ValueView(Holds(node, item, values) ? kEncodedTrue : kEncodedFalse);
     }
   }
   Operand(const Operand&) = delete;  // value_ may refer to number_

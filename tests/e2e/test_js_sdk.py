@@ -23,4 +23,4 @@ def test_the_tour(server, node_modules):
         ["node", "tour.mjs", server.url], cwd=HERE, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("ok: ") == 8
+    assert done.stdout.count("ok: ") == 9

@@ -2,6 +2,7 @@
 // Argument: the server's URL.
 import assert from "node:assert/strict";
 import {
+  BatchExecuteStatementCommand,
   BatchGetItemCommand,
   BatchWriteItemCommand,
   ConditionalCheckFailedException,
@@ -9,7 +10,10 @@ import {
   DeleteItemCommand,
   DeleteTableCommand,
   DescribeTableCommand,
+  DuplicateItemException,
   DynamoDBClient,
+  ExecuteStatementCommand,
+  ExecuteTransactionCommand,
   GetItemCommand,
   ListTablesCommand,
   PutItemCommand,
@@ -218,6 +222,36 @@ const steps = {
     controller.abort();
     await assert.rejects(aborted, { name: "AbortError" });
     assert.equal((await send(ScanCommand, { Select: "COUNT" })).Count, 27);
+  },
+
+  async "statements of PartiQL"() {
+    const run = (Statement, ...Parameters) =>
+      client.send(
+        new ExecuteStatementCommand({ Statement, ...(Parameters.length && { Parameters }) }),
+      );
+    const insert = `INSERT INTO "${TableName}" VALUE {'p': 'sql', 's': ?}`;
+    const binary = (byte) => ({ B: Uint8Array.of(byte) });
+    await run(insert, binary(1));
+    await assert.rejects(run(insert, binary(1)), DuplicateItemException);
+    await client.send(
+      new ExecuteTransactionCommand({
+        TransactStatements: [2, 3].map((s) => ({ Statement: insert, Parameters: [binary(s)] })),
+      }),
+    );
+    const { Items } = await run(`SELECT s FROM "${TableName}" WHERE p = 'sql' ORDER BY s DESC`);
+    assert.deepEqual(Items, [{ s: binary(3) }, { s: binary(2) }, { s: binary(1) }]);
+    const { Responses } = await client.send(
+      new BatchExecuteStatementCommand({
+        Statements: [1, 2, 3, 4].map((s) => ({
+          Statement: `DELETE FROM "${TableName}" WHERE p = 'sql' AND s = ? RETURNING ALL OLD *`,
+          Parameters: [binary(s)],
+        })),
+      }),
+    );
+    assert.deepEqual(
+      Responses.map(({ Item }) => Item?.s.B[0]),
+      [1, 2, 3, undefined],
+    );
   },
 
   async "the unprotected table goes"() {
