@@ -53,15 +53,22 @@ io::Task<StatusOr<BatchGetItemResponse>> Store::BatchGetItem(const BatchGetItemR
 
   std::vector<KeyToGet> gets;
   std::vector<std::string> engine_keys;
+  std::vector<TablePointer> held;  // as long as they are read
+  std::vector<Status> admitted;    // by table
   for (size_t t = 0; t < tables.size(); ++t) {
     VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(tables[t].first));
     VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions[t].projection));
+    held.push_back(table);
+    admitted.push_back(AdmitRead(*table, nullptr));
     const std::vector<Item>& keys = tables[t].second.keys;
     for (size_t k = 0; k < keys.size(); ++k) {
       VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, keys[k]));
       gets.push_back({t, k});
       engine_keys.push_back(EngineKey(table->key_space, table->key, keys[k]));
     }
+  }
+  if (std::none_of(admitted.begin(), admitted.end(), [](const Status& s) { return s.ok(); })) {
+    co_return admitted.front();
   }
   const std::vector<std::string_view> key_views(engine_keys.begin(), engine_keys.end());
   std::vector<std::optional<engine::PinnedValue>> values;
@@ -75,20 +82,19 @@ io::Task<StatusOr<BatchGetItemResponse>> Store::BatchGetItem(const BatchGetItemR
   for (size_t i = 0; i < gets.size(); ++i) {
     const auto [t, k] = gets[i];
     const KeysAndAttributes& wanted = tables[t].second;
-    size_t item_bytes = 0;
+    const size_t item_bytes = values[i] ? ItemView(values[i]->view()).size_bytes() : 0;
+    if (!admitted[t].ok() || bytes + item_bytes > options_.batch_get_bytes_max) {
+      auto& left = response.unprocessed_keys;
+      if (unprocessed[t] == SIZE_MAX) {
+        unprocessed[t] = left.size();
+        left.emplace_back(tables[t].first, wanted);
+        left.back().second.keys.clear();
+      }
+      left[unprocessed[t]].second.keys.push_back(wanted.keys[k]);
+      continue;
+    }
     if (values[i]) {
       const ItemView item(values[i]->view());
-      item_bytes = item.size_bytes();
-      if (bytes + item_bytes > options_.batch_get_bytes_max) {
-        auto& left = response.unprocessed_keys;
-        if (unprocessed[t] == SIZE_MAX) {
-          unprocessed[t] = left.size();
-          left.emplace_back(tables[t].first, wanted);
-          left.back().second.keys.clear();
-        }
-        left[unprocessed[t]].second.keys.push_back(wanted.keys[k]);
-        continue;
-      }
       bytes += item_bytes;
       ItemList& items = response.responses[t].second;
       if (expressions[t].projection) {
@@ -100,6 +106,7 @@ io::Task<StatusOr<BatchGetItemResponse>> Store::BatchGetItem(const BatchGetItemR
     units[t] += ReadUnits(item_bytes, wanted.consistent_read.value_or(false));
   }
   for (size_t t = 0; t < tables.size(); ++t) {
+    ChargeRead(*held[t], nullptr, units[t]);
     if (auto capacity = Capacity(request.return_consumed_capacity, tables[t].first, units[t])) {
       response.consumed_capacity.push_back(*std::move(capacity));
     }
@@ -182,7 +189,7 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
   std::vector<std::string_view> keys_to_read;
   std::vector<Change*> changes_to_read;
   for (Change& change : changes) {
-    if (!metered && !NeedsOldItem(*change.table)) continue;
+    if (!metered && !enforces_capacity() && !NeedsOldItem(*change.table)) continue;
     keys_to_read.push_back(change.key);
     changes_to_read.push_back(&change);
   }
@@ -194,16 +201,44 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     changes_to_read[i]->old_is_known = true;
     if (old_items[i]) changes_to_read[i]->old_item.emplace(old_items[i]->view());
   }
+  // What finds no capacity left is for the client to ask for again, unless that is everything.
   engine::WriteBatch batch;
-  for (Change& change : changes) AppendChange(change, batch);
+  std::vector<bool> refused(changes.size(), false);
+  Status refusal;
+  size_t served = 0;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    if (enforces_capacity()) {
+      Status charged = ChargeWrite(*changes[i].table, CostOfChange(changes[i]));
+      if (!charged.ok()) {
+        refused[i] = true;
+        refusal = std::move(charged);
+        continue;
+      }
+    }
+    ++served;
+    AppendChange(changes[i], batch);
+  }
+  if (served == 0) co_return refusal;
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
   BatchWriteItemResponse response;
+  if (served < changes.size()) {
+    size_t change = 0;
+    for (const auto& [name, writes] : tables) {
+      std::vector<WriteRequest> left;
+      for (const WriteRequest& write : writes) {
+        if (refused[change++]) left.push_back(write);
+      }
+      if (!left.empty()) response.unprocessed_items.emplace_back(name, std::move(left));
+    }
+  }
   if (!metered) co_return response;
   size_t change = 0;
   for (size_t t = 0; t < tables.size(); ++t) {
     ChangeCost cost;
-    for (size_t i = 0; i < tables[t].second.size(); ++i) cost += CostOfChange(changes[change++]);
+    for (size_t i = 0; i < tables[t].second.size(); ++i, ++change) {
+      if (!refused[change]) cost += CostOfChange(changes[change]);
+    }
     response.consumed_capacity.push_back(
         *Capacity(request.return_consumed_capacity, *held[t], cost));
   }

@@ -273,6 +273,8 @@ io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name_or_arn, Chan
     Index index = IndexOfDescription(table->description, description, key_space);
     if (old_index != nullptr) {
       index.lease = old_index->lease;
+      index.meter = old_index->meter;
+      if (index.readable && !old_index->readable) batch.Delete(BackfillKey(key_space));
     } else {
       key_spaces.pop_back();
       index.lease = std::make_shared<char>();

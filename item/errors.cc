@@ -11,6 +11,7 @@ constexpr char kTypePayload[] = "varve/error-type";
 constexpr char kItemPayload[] = "varve/error-item";
 // Reason after reason: code, message, item (empty: none), each behind its length.
 constexpr char kReasonsPayload[] = "varve/error-reasons";
+constexpr char kThrottlingPayload[] = "varve/error-throttling";
 
 absl::Cord CordOf(std::string_view bytes) {
   return absl::Cord(absl::string_view(bytes.data(), bytes.size()));
@@ -27,7 +28,15 @@ absl::StatusCode CodeOf(ErrorType type) {
     case ErrorType::kTrimmedDataAccessException:
       return absl::StatusCode::kInvalidArgument;
     case ErrorType::kResourceNotFoundException:
+    case ErrorType::kTableNotFoundException:
+    case ErrorType::kPolicyNotFoundException:
+    case ErrorType::kBackupNotFoundException:
+    case ErrorType::kExportNotFoundException:
+    case ErrorType::kImportNotFoundException:
+    case ErrorType::kGlobalTableNotFoundException:
       return absl::StatusCode::kNotFound;
+    case ErrorType::kAccessDeniedException:
+      return absl::StatusCode::kPermissionDenied;
     case ErrorType::kResourceInUseException:
     case ErrorType::kConditionalCheckFailedException:
     case ErrorType::kDuplicateItemException:
@@ -35,6 +44,7 @@ absl::StatusCode CodeOf(ErrorType type) {
     case ErrorType::kLimitExceededException:
     case ErrorType::kItemCollectionSizeLimitExceededException:
     case ErrorType::kProvisionedThroughputExceededException:
+    case ErrorType::kThrottlingException:
       return absl::StatusCode::kResourceExhausted;
     case ErrorType::kTransactionCanceledException:
     case ErrorType::kTransactionConflictException:
@@ -84,6 +94,22 @@ std::string_view ErrorTypeName(ErrorType type) {
       return "ExpiredIteratorException";
     case ErrorType::kTrimmedDataAccessException:
       return "TrimmedDataAccessException";
+    case ErrorType::kAccessDeniedException:
+      return "AccessDeniedException";
+    case ErrorType::kThrottlingException:
+      return "ThrottlingException";
+    case ErrorType::kTableNotFoundException:
+      return "TableNotFoundException";
+    case ErrorType::kPolicyNotFoundException:
+      return "PolicyNotFoundException";
+    case ErrorType::kBackupNotFoundException:
+      return "BackupNotFoundException";
+    case ErrorType::kExportNotFoundException:
+      return "ExportNotFoundException";
+    case ErrorType::kImportNotFoundException:
+      return "ImportNotFoundException";
+    case ErrorType::kGlobalTableNotFoundException:
+      return "GlobalTableNotFoundException";
   }
   return "InternalServerError";
 }
@@ -143,6 +169,8 @@ CancellationReason ReasonOf(const Status& error) {
   constexpr std::string_view kException = "Exception";
   if (type == ErrorType::kValidationException) {
     reason.code = "ValidationError";
+  } else if (type == ErrorType::kThrottlingException) {
+    reason.code = "ThrottlingError";
   } else if (reason.code.ends_with(kException)) {
     reason.code.resize(reason.code.size() - kException.size());
   }
@@ -185,6 +213,21 @@ std::vector<CancellationReason> ReasonsOfError(const Status& status) {
     if (!item.empty()) reason.item.emplace(std::string(item));
   }
   return reasons;
+}
+
+Status ThroughputExceeded(ErrorType type, std::string_view message, std::string_view reason,
+                          std::string_view resource) {
+  Status status = MakeError(type, message);
+  status.SetPayload(kThrottlingPayload, CordOf(fmt::format("{}\n{}", reason, resource)));
+  return status;
+}
+
+std::optional<ThrottlingReason> ThrottlingReasonOfError(const Status& status) {
+  const auto payload = status.GetPayload(kThrottlingPayload);
+  if (!payload) return std::nullopt;
+  const std::string text(*payload);
+  const size_t end = text.find('\n');
+  return ThrottlingReason{text.substr(0, end), text.substr(end + 1)};
 }
 
 }  // namespace varve::item

@@ -32,6 +32,14 @@ enum class ErrorType : uint8_t {
   kDuplicateItemException,
   kExpiredIteratorException,
   kTrimmedDataAccessException,
+  kAccessDeniedException,
+  kThrottlingException,
+  kTableNotFoundException,
+  kPolicyNotFoundException,
+  kBackupNotFoundException,
+  kExportNotFoundException,
+  kImportNotFoundException,
+  kGlobalTableNotFoundException,
 };
 
 // "ValidationException" and so on.
@@ -82,5 +90,16 @@ CancellationReason ReasonOf(const Status& error);
 Status TransactionCanceled(const std::vector<CancellationReason>& reasons);
 // Those reasons; none if the status carries none.
 std::vector<CancellationReason> ReasonsOfError(const Status& status);
+
+// A request that found no capacity left: `type` and `message` as MakeError takes them, `reason`
+// such as TableReadProvisionedThroughputExceeded, `resource` the ARN of the table or index.
+struct ThrottlingReason {
+  std::string reason;
+  std::string resource;
+};
+Status ThroughputExceeded(ErrorType type, std::string_view message, std::string_view reason,
+                          std::string_view resource);
+// What such a status carries; nothing if it carries none.
+std::optional<ThrottlingReason> ThrottlingReasonOfError(const Status& status);
 
 }  // namespace varve::item

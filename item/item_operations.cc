@@ -89,6 +89,7 @@ io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
   VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.projection));
 
+  VARVE_CO_RETURN_IF_ERROR(AdmitRead(*table, nullptr));
   const std::string key = EngineKey(table->key_space, table->key, request.key);
   engine::PinnedValue value;
   VARVE_ASSIGN_OR_CO_RETURN(const bool found, co_await Read(key, &value));
@@ -101,12 +102,14 @@ io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request
     } else {
       response.item.emplace(item);
     }
-    if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+    if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone || enforces_capacity()) {
       item_bytes = item.size_bytes();
     }
   }
-  response.consumed_capacity = Capacity(request.return_consumed_capacity, request.table_name,
-                                        ReadUnits(item_bytes, request.consistent_read));
+  const double units = ReadUnits(item_bytes, request.consistent_read);
+  ChargeRead(*table, nullptr, units);
+  response.consumed_capacity =
+      Capacity(request.return_consumed_capacity, request.table_name, units);
   co_return response;
 }
 
@@ -156,7 +159,8 @@ io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest
 }
 
 io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
-  const bool metered = write.return_consumed_capacity != ReturnConsumedCapacity::kNone;
+  const bool metered =
+      write.return_consumed_capacity != ReturnConsumedCapacity::kNone || enforces_capacity();
   Change change;
   change.table = write.table.get();
   change.key = std::move(write.key);
@@ -170,6 +174,11 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
   }
   VARVE_CO_RETURN_IF_ERROR(
       CheckCondition(write.condition, old, write.return_old_on_condition_check_failure));
+  ChangeCost cost;
+  if (metered) {
+    cost = CostOfChange(change);
+    VARVE_CO_RETURN_IF_ERROR(ChargeWrite(*write.table, cost));
+  }
   engine::WriteBatch batch;
   AppendChange(change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
@@ -177,8 +186,7 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
   WriteResult result;
   if (old.exists && write.return_old) result.attributes.emplace(old.view());
   if (metered) {
-    result.consumed_capacity =
-        Capacity(write.return_consumed_capacity, *write.table, CostOfChange(change));
+    result.consumed_capacity = Capacity(write.return_consumed_capacity, *write.table, cost);
   }
   co_return result;
 }
@@ -252,16 +260,18 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   // does.
   if (!old.exists && update && *new_item == request.key) new_item.reset();
   if (new_item) change.new_item = new_item->view();
+  ChangeCost cost;
+  if (enforces_capacity() || request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
+    cost = CostOfChange(change);
+    VARVE_CO_RETURN_IF_ERROR(ChargeWrite(*table, cost));
+  }
   engine::WriteBatch batch;
   AppendChange(change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
   UpdateItemResponse response;
   response.attributes = ReturnedAttributes(request, update, old, new_item);
-  if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
-    response.consumed_capacity =
-        Capacity(request.return_consumed_capacity, *table, CostOfChange(change));
-  }
+  response.consumed_capacity = Capacity(request.return_consumed_capacity, *table, cost);
   co_return response;
 }
 

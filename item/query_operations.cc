@@ -326,6 +326,7 @@ io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
 }
 
 io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
+  VARVE_CO_RETURN_IF_ERROR(AdmitRead(*scan.table, scan.index));
   ItemPage page;
   page.has_items = !scan.count_only;
   size_t page_bytes = 0;     // of what the page is read from
@@ -389,9 +390,10 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
     }
     VARVE_CO_RETURN_IF_ERROR(iterator->status());
   }
-  page.scanned_bytes = page_bytes + fetched_bytes;
-  page.consumed_capacity = Capacity(scan.return_consumed_capacity, *scan.table, scan.index,
-                                    ReadUnits(page_bytes, scan.consistent_read), fetched_units);
+  const double units = ReadUnits(page_bytes, scan.consistent_read);
+  ChargeRead(*scan.table, scan.index, units, fetched_units);
+  page.consumed_capacity =
+      Capacity(scan.return_consumed_capacity, *scan.table, scan.index, units, fetched_units);
   co_return page;
 }
 

@@ -277,6 +277,27 @@ struct DeleteTableResponse {
   TableDescription table_description;
 };
 
+// ---- Tags
+
+struct TagResourceRequest {
+  std::string resource_arn;
+  std::vector<Tag> tags;
+};
+struct TagResourceResponse {};
+
+struct UntagResourceRequest {
+  std::string resource_arn;
+  std::vector<std::string> tag_keys;
+};
+struct UntagResourceResponse {};
+
+struct ListTagsOfResourceRequest {
+  std::string resource_arn;
+};
+struct ListTagsOfResourceResponse {
+  std::vector<Tag> tags;  // all of them
+};
+
 // ---- Single items
 
 struct GetItemRequest {

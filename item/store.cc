@@ -1,5 +1,7 @@
 #include "item/store.h"
 
+#include "item/meter.h"
+
 namespace varve::item {
 
 Store::Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<Streams> streams,
@@ -24,7 +26,13 @@ io::Task<StatusOr<std::unique_ptr<Store>>> Store::Open(io::Io& io, engine::Db& d
   std::unique_ptr<Store> store(
       new Store(io, db, std::move(options), std::move(streams), std::move(catalogue)));
   store->CareForStreams();
-  for (const TablePointer& table : store->catalogue_->Tables()) store->CareForTimeToLive(*table);
+  for (const TablePointer& table : store->catalogue_->Tables()) {
+    store->CareForTimeToLive(*table);
+    for (const Index& index : table->indexes) {
+      if (index.readable) continue;
+      store->background_.Start(store->FillIndex(table->description.table_name, index.name));
+    }
+  }
   co_return store;
 }
 
@@ -49,6 +57,26 @@ io::Task<Status> Store::Write(const engine::WriteBatch& batch) {
 std::string Store::ArnOf(std::string_view table_name) const {
   return fmt::format("arn:aws:dynamodb:{}:{}:table/{}", options_.region, options_.account_id,
                      table_name);
+}
+
+Status Store::AdmitRead(const Table& table, const Index* index) {
+  if (!enforces_capacity()) return absl::OkStatus();
+  return item::AdmitRead(table, index, ArnOf(table.description.table_name), io_.MonotonicNs());
+}
+
+void Store::ChargeRead(const Table& table, const Index* index, double units, double table_units) {
+  if (enforces_capacity()) item::ChargeRead(table, index, units, table_units);
+}
+
+Status Store::AdmitWrite(const Table& table, const ChangeCost& cost) {
+  if (!enforces_capacity()) return absl::OkStatus();
+  return item::AdmitWrite(table, cost, ArnOf(table.description.table_name), io_.MonotonicNs());
+}
+
+Status Store::ChargeWrite(const Table& table, const ChangeCost& cost) {
+  VARVE_RETURN_IF_ERROR(AdmitWrite(table, cost));
+  if (enforces_capacity()) item::ChargeWrite(table, cost);
+  return absl::OkStatus();
 }
 
 }  // namespace varve::item

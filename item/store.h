@@ -31,6 +31,7 @@
 #include "io/task.h"
 #include "item/background.h"
 #include "item/catalogue.h"
+#include "item/change.h"
 #include "item/errors.h"
 #include "item/expression/cache.h"
 #include "item/expression/expression.h"
@@ -38,21 +39,21 @@
 #include "item/keys.h"
 #include "item/partiql/requests.h"
 #include "item/requests.h"
-#include "item/transaction.h"
-#include "item/transaction_tokens.h"
 #include "item/stream_requests.h"
 #include "item/streams.h"
+#include "item/transaction.h"
+#include "item/transaction_tokens.h"
 
 namespace varve::item {
 
-namespace partiql {
-struct Statement;
-}
+// Whether requests beyond the capacity of a table are refused, or capacity is only reported.
+enum class CapacityMode : uint8_t { kReport, kEnforce };
 
 struct StoreOptions {
   // They appear in the ARNs of tables.
   std::string region = "us-east-1";
-  std::string account_id = "000000000000";
+  std::string account_id = "123456789012";
+  CapacityMode capacity = CapacityMode::kReport;
   // A page of Query or Scan ends when this much has been read.
   size_t page_bytes_max = size_t{1} << 20;
   // BatchGetItem leaves the rest unprocessed after this much.
@@ -94,6 +95,16 @@ class Store {
   // been deleted since the store was opened because they had expired.
   uint64_t time_to_live_lag_s() const { return time_to_live_lag_s_.load(); }
   uint64_t time_to_live_deleted() const { return time_to_live_deleted_.load(); }
+
+  io::Task<StatusOr<TagResourceResponse>> TagResource(const TagResourceRequest& request);
+  io::Task<StatusOr<UntagResourceResponse>> UntagResource(const UntagResourceRequest& request);
+  io::Task<StatusOr<ListTagsOfResourceResponse>> ListTagsOfResource(
+      const ListTagsOfResourceRequest& request);
+
+  // Whether there is a table of this name or ARN.
+  bool HasTable(std::string_view name) const { return catalogue_->Find(name) != nullptr; }
+
+  const StoreOptions& options() const { return options_; }
 
   io::Task<StatusOr<GetItemResponse>> GetItem(const GetItemRequest& request);
   io::Task<StatusOr<PutItemResponse>> PutItem(const PutItemRequest& request);
@@ -196,10 +207,32 @@ class Store {
   // Commits, as durably as the options ask.
   io::Task<Status> Write(const engine::WriteBatch& batch);
 
+  // Background task: gives a new index its entries. (item/backfill.cc)
+  io::Task<void> FillIndex(std::string table_name, std::string index_name);
+  // The next few items behind *position, or behind the one that was noted if there is none yet.
+  // True if these were the last.
+  io::Task<StatusOr<bool>> FillIndexStep(const Table& table, const Index& index,
+                                         std::optional<std::string>* position);
+
+  // The name of the table that a ResourceArn names; whether it exists is another question.
+  StatusOr<std::string> TableOfArn(std::string_view arn, std::string_view operation) const;
+
   // Fills the members of a description that are measured or made up of options.
   io::Task<Status> Complete(const Table& table, TableDescription* description);
   // How many items or entries a key space has, and their size: exactly if they are few.
   io::Task<Status> Measure(uint32_t key_space, uint64_t* item_count, uint64_t* size_bytes);
+
+  // Capacity (item/meter.h); all of it does nothing unless it is enforced. A write's cost is
+  // right only if the old item is known.
+  bool enforces_capacity() const { return options_.capacity == CapacityMode::kEnforce; }
+  Status AdmitRead(const Table& table, const Index* index);
+  void ChargeRead(const Table& table, const Index* index, double units, double table_units = 0);
+  Status AdmitWrite(const Table& table, const ChangeCost& cost);
+  // Admits and charges in one.
+  Status ChargeWrite(const Table& table, const ChangeCost& cost);
+
+  // The same of all parts of a transaction, whose costs count twice. (item/transact_operations.cc)
+  Status ChargeTransaction(const Transaction& transaction, std::vector<ChangeCost> costs);
 
   std::string ArnOf(std::string_view table_name) const;
   std::string StreamArn(std::string_view table_name, RecordNumber stream) const;

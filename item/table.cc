@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "item/meter.h"
+
 namespace varve::item {
 namespace {
 
@@ -206,6 +208,8 @@ IndexDescription ReadIndex(Reader& reader, uint32_t* key_space) {
 
 }  // namespace
 
+std::shared_ptr<Meter> NewMeter() { return std::make_shared<Meter>(); }
+
 TableKey KeyOfDescription(const TableDescription& description) {
   TableKey key;
   for (const KeySchemaElement& element : description.key_schema) {
@@ -225,7 +229,7 @@ Index IndexOfDescription(const TableDescription& description, const IndexDescrip
   index.name = from.index_name;
   index.global = from.global;
   index.projection = from.projection;
-  index.readable = !from.backfilling;
+  index.readable = from.status != IndexStatus::kCreating;
   for (const KeySchemaElement& element : from.key_schema) {
     auto& parts = element.key_type == KeyType::kHash ? index.key.partition : index.key.sort;
     parts.push_back(KeyPart(description, element));

@@ -15,6 +15,10 @@
 
 namespace varve::item {
 
+class Meter;
+// Thread-safe; there is one for each table and each index (item/meter.h).
+std::shared_ptr<Meter> NewMeter();
+
 // The key attributes of a secondary index.
 struct IndexKey {
   std::vector<TableKey::Part> partition;  // 1 to 4
@@ -27,12 +31,15 @@ struct Index {
   bool global = false;
   IndexKey key;
   Projection projection;
-  bool readable = true;  // false while it is being filled with the items that were there before it
+  // False while it is being filled with the items that were there before it (item/backfill.cc).
+  bool readable = true;
 
   // What follows from the above and the table's key.
   std::vector<TableKey::Part> table_key;  // the table's key attributes that are not in `key`
   // The names of the attributes in an entry, ascending; of use unless the projection is of all.
   std::vector<std::string> projected;
+
+  std::shared_ptr<Meter> meter = NewMeter();  // shared by all versions, as in Table
 
   // As a table's, but for this index alone: an index may be dropped while its table lives.
   std::shared_ptr<const void> lease;
@@ -42,10 +49,11 @@ struct Index {
 
 // Immutable once in the catalogue: an update makes another.
 struct Table {
-  uint32_t key_space = 0;        // where its items lie (item/keys.h)
-  TableDescription description;  // without the members that are measured, and the ARN
-  TableKey key;                  // the key schema again, with the attributes' types
-  std::vector<Index> indexes;    // one for each of the description's, in its order
+  uint32_t key_space = 0;                     // where its items lie (item/keys.h)
+  TableDescription description;               // without the members that are measured, and the ARN
+  TableKey key;                               // the key schema again, with the attributes' types
+  std::vector<Index> indexes;                 // one for each of the description's, in its order
+  std::shared_ptr<Meter> meter = NewMeter();  // of its capacity; shared by all versions
   // The versions before this one that somebody may still be at work with.
   std::vector<std::weak_ptr<const Table>> former;
   // Shared by all versions of the table: who holds none of them can't touch its key space.

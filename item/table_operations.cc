@@ -1,8 +1,9 @@
-// CreateTable, DescribeTable, ListTables, UpdateTable, DeleteTable.
+// CreateTable, DescribeTable, ListTables, DeleteTable. (UpdateTable: item/update_table.cc)
 #include <algorithm>
 
 #include "item/store.h"
 #include "item/table_rules.h"
+#include "item/update_table.h"
 
 namespace varve::item {
 namespace {
@@ -23,82 +24,6 @@ std::string MakeUuid(io::Io& io) {
 std::vector<Tag> SortedTags(std::vector<Tag> tags) {
   std::sort(tags.begin(), tags.end(), [](const Tag& a, const Tag& b) { return a.key < b.key; });
   return tags;
-}
-
-IndexDescription DescriptionOfIndex(const SecondaryIndex& index, bool global) {
-  IndexDescription description;
-  description.index_name = index.index_name;
-  description.global = global;
-  description.key_schema = index.key_schema;
-  description.projection = index.projection;
-  description.provisioned_throughput =
-      index.provisioned_throughput.value_or(ProvisionedThroughput());
-  description.on_demand_throughput = index.on_demand_throughput;
-  description.warm_throughput = index.warm_throughput;
-  return description;
-}
-
-Status ApplyStreamSpecification(const StreamSpecification& wanted, TableDescription& table) {
-  if (wanted.stream_enabled && table.stream_view_type) {
-    return ValidationError("Table already has an enabled stream: TableName: {}", table.table_name);
-  }
-  if (!wanted.stream_enabled && !table.stream_view_type) {
-    return ValidationError("Table has no stream to disable: TableName: {}", table.table_name);
-  }
-  table.stream_view_type = wanted.stream_view_type;
-  return absl::OkStatus();
-}
-
-// Applies what UpdateTable asks for to the table's description.
-Status ApplyUpdate(const UpdateTableRequest& request, uint64_t now_ms, TableDescription& table) {
-  const BillingMode mode = request.billing_mode.value_or(table.billing_mode);
-  if (request.provisioned_throughput && mode == BillingMode::kPayPerRequest) {
-    return ValidationError(
-        "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
-        "WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
-  }
-  if (request.provisioned_throughput) {
-    const ProvisionedThroughput& wanted = *request.provisioned_throughput;
-    ProvisionedThroughput& current = table.provisioned_throughput;
-    if (wanted.read_capacity_units == current.read_capacity_units &&
-        wanted.write_capacity_units == current.write_capacity_units && mode == table.billing_mode) {
-      return ValidationError(
-          "The provisioned throughput for the table will not change. The requested value equals "
-          "the "
-          "current value. Current ReadCapacityUnits provisioned for the table: {}. Requested "
-          "ReadCapacityUnits: {}. Current WriteCapacityUnits provisioned for the table: {}. "
-          "Requested WriteCapacityUnits: {}. Refer to the Amazon DynamoDB Developer Guide for "
-          "current limits and how to request higher limits.",
-          current.read_capacity_units, wanted.read_capacity_units, current.write_capacity_units,
-          wanted.write_capacity_units);
-    }
-    if (wanted.read_capacity_units > current.read_capacity_units ||
-        wanted.write_capacity_units > current.write_capacity_units) {
-      table.last_increase_ms = now_ms;
-    }
-    if (wanted.read_capacity_units < current.read_capacity_units ||
-        wanted.write_capacity_units < current.write_capacity_units) {
-      table.last_decrease_ms = now_ms;
-      ++table.number_of_decreases_today;
-    }
-    current = wanted;
-  }
-  if (request.billing_mode && mode != table.billing_mode) {
-    table.billing_mode = mode;
-    table.has_billing_mode_summary = true;
-    if (mode == BillingMode::kPayPerRequest) {
-      table.provisioned_throughput = {};
-      table.last_update_to_pay_per_request_ms = now_ms;
-    }
-  }
-  if (request.stream_specification) {
-    VARVE_RETURN_IF_ERROR(ApplyStreamSpecification(*request.stream_specification, table));
-  }
-  if (request.table_class) table.table_class = request.table_class;
-  if (request.deletion_protection_enabled) {
-    table.deletion_protection_enabled = *request.deletion_protection_enabled;
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -174,38 +99,15 @@ io::Task<StatusOr<ListTablesResponse>> Store::ListTables(const ListTablesRequest
   co_return response;
 }
 
-io::Task<StatusOr<UpdateTableResponse>> Store::UpdateTable(const UpdateTableRequest& request) {
-  if (!request.billing_mode && !request.provisioned_throughput && !request.table_class &&
-      !request.deletion_protection_enabled && !request.stream_specification) {
-    co_return ValidationError(
-        "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
-        "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required");
-  }
-  if (request.billing_mode == BillingMode::kProvisioned && !request.provisioned_throughput) {
-    co_return ValidationError(
-        "One or more parameter values were invalid: ProvisionedThroughput must be specified when "
-        "BillingMode is PROVISIONED");
-  }
-  if (request.provisioned_throughput) {
-    VARVE_CO_RETURN_IF_ERROR(CheckThroughput(*request.provisioned_throughput));
-  }
-  if (request.stream_specification) {
-    VARVE_CO_RETURN_IF_ERROR(CheckStreamChange(request));
-  }
-  const uint64_t now_ms = io_.WallMs();
-  Catalogue::Change change = [&request, now_ms](TableDescription& description) {
-    return ApplyUpdate(request, now_ms, description);
-  };
-  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
-                            co_await catalogue_->Update(request.table_name, std::move(change)));
-  CareForStreams();
-  UpdateTableResponse response;
-  VARVE_CO_RETURN_IF_ERROR(co_await Complete(*table, &response.table_description));
-  co_return response;
-}
-
 io::Task<StatusOr<DeleteTableResponse>> Store::DeleteTable(const DeleteTableRequest& request) {
   Catalogue::Check check = [](const TableDescription& description) -> Status {
+    VARVE_RETURN_IF_ERROR(CheckTableAtRest(description));
+    if (std::any_of(description.indexes.begin(), description.indexes.end(),
+                    [](const auto& index) { return index.status != IndexStatus::kActive; })) {
+      return MakeError(ErrorType::kResourceInUseException,
+                       "Attempt to change a resource which is still in use: Cannot delete table "
+                       "while indexes are being created, updated, or deleted.");
+    }
     if (!description.deletion_protection_enabled) return absl::OkStatus();
     return ValidationError(
         "Resource cannot be deleted as it is currently protected against deletion. Disable "
@@ -244,6 +146,7 @@ std::string Store::KmsKeyArn(const SseSpecification& sse) const {
 io::Task<Status> Store::Complete(const Table& table, TableDescription* description) {
   *description = table.description;
   AddArns(description);
+  ForgetOldDecreases(io_.WallMs(), description);
   VARVE_CO_RETURN_IF_ERROR(
       co_await Measure(table.key_space, &description->item_count, &description->table_size_bytes));
   for (size_t i = 0; i < table.indexes.size(); ++i) {

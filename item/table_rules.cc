@@ -286,6 +286,12 @@ size_t Characters(std::string_view utf8) {
 
 }  // namespace
 
+Status OneIndexAtATime() {
+  return MakeError(ErrorType::kLimitExceededException,
+                   "Subscriber limit exceeded: Only 1 online index can be created or deleted "
+                   "simultaneously per table");
+}
+
 Status CheckThroughput(const ProvisionedThroughput& throughput) {
   if (throughput.read_capacity_units > kThroughputMax) {
     return ValidationError("Given value {} for ReadCapacityUnits is out of bounds",
@@ -403,6 +409,106 @@ Status CheckCreateTable(const CreateTableRequest& request) {
           "Number of Tags exceed the current limit for the provided ResourceArn");
     }
   }
+  return absl::OkStatus();
+}
+
+namespace {
+
+Status CheckIndexUpdates(const std::vector<GlobalSecondaryIndexUpdate>& updates) {
+  if (updates.empty()) return Invalid("List of GlobalSecondaryIndexUpdates is empty");
+  std::set<std::string_view> names;
+  size_t created_or_deleted = 0;
+  for (const GlobalSecondaryIndexUpdate& update : updates) {
+    const int actions =
+        (update.create ? 1 : 0) + (update.update ? 1 : 0) + (update.delete_index_name ? 1 : 0);
+    if (actions == 0) {
+      return Invalid(
+          "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+          "GlobalSecondaryIndexUpdate.Delete must not be null");
+    }
+    if (actions > 1) {
+      return Invalid(
+          "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate "
+          "object");
+    }
+    const std::string& name = update.create   ? update.create->index_name
+                              : update.update ? update.update->index_name
+                                              : *update.delete_index_name;
+    if (!names.insert(name).second) {
+      return Invalid(
+          "Only one global secondary index update per index is allowed simultaneously. Index: {}",
+          name);
+    }
+    created_or_deleted += !update.update;
+  }
+  if (created_or_deleted > 1) return OneIndexAtATime();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Status CheckUpdateTable(const UpdateTableRequest& request) {
+  const auto& updates = request.global_secondary_index_updates;
+  // What of the request must stand alone.
+  const bool throughput = request.billing_mode || request.provisioned_throughput;
+  const int others = (throughput ? 1 : 0) + (updates ? 1 : 0) +
+                     (request.on_demand_throughput ? 1 : 0) + (request.table_class ? 1 : 0) +
+                     (request.deletion_protection_enabled ? 1 : 0) +
+                     (request.warm_throughput ? 1 : 0) + (request.sse_specification ? 1 : 0) +
+                     (request.stream_specification ? 1 : 0);
+  if (others == 0) {
+    return ValidationError(
+        "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
+        "GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, "
+        "ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, "
+        "OnDemandThroughput, WarmThroughput or TableClass is required");
+  }
+  if (request.billing_mode == BillingMode::kProvisioned && !request.provisioned_throughput) {
+    return Invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
+  }
+  if (request.billing_mode == BillingMode::kPayPerRequest && request.provisioned_throughput) {
+    return Invalid(
+        "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+        "PAY_PER_REQUEST");
+  }
+  if (request.provisioned_throughput) {
+    VARVE_RETURN_IF_ERROR(CheckThroughput(*request.provisioned_throughput));
+  }
+  if (updates) VARVE_RETURN_IF_ERROR(CheckIndexUpdates(*updates));
+  const bool creates = updates && std::any_of(updates->begin(), updates->end(),
+                                              [](const auto& u) { return u.create.has_value(); });
+  const bool deletes = updates && std::any_of(updates->begin(), updates->end(), [](const auto& u) {
+                         return u.delete_index_name.has_value();
+                       });
+  if (others > 1) {
+    constexpr std::string_view kAlone = "must be the only operation in the request";
+    if (request.sse_specification) {
+      return Invalid("Server-Side Encryption modification {}", kAlone);
+    }
+    if (request.table_class) return Invalid("TableClass modification {}", kAlone);
+    if (request.deletion_protection_enabled) {
+      return Invalid("DeletionProtection modification {}", kAlone);
+    }
+    if (request.warm_throughput && creates) {
+      return Invalid(
+          "Create global secondary index cannot be specified when updating WarmThroughput");
+    }
+    if (request.warm_throughput) return Invalid("WarmThroughput {}", kAlone);
+    if (request.on_demand_throughput && (updates || request.provisioned_throughput)) {
+      return Invalid(
+          "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request");
+    }
+  }
+  if (request.provisioned_throughput && !request.billing_mode && (creates || deletes)) {
+    return Invalid("You cannot create or delete index while updating table IOPS");
+  }
+  if (request.stream_specification) {
+    VARVE_RETURN_IF_ERROR(CheckStreamChange(request));
+  }
+  if (request.on_demand_throughput) {
+    VARVE_RETURN_IF_ERROR(CheckOnDemandThroughput(*request.on_demand_throughput, "", true));
+  }
+  if (request.sse_specification) return CheckSse(*request.sse_specification);
   return absl::OkStatus();
 }
 

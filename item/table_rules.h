@@ -25,10 +25,14 @@ inline constexpr int64_t kInitialReadUnits = 12000;
 inline constexpr int64_t kInitialWriteUnits = 4000;
 
 Status CheckCreateTable(const CreateTableRequest& request);
+Status CheckUpdateTable(const UpdateTableRequest& request);
 
 // Keys and projection. `definitions`: all that the table will have.
 Status CheckGlobalIndex(const SecondaryIndex& index,
                         const std::vector<AttributeDefinition>& definitions);
+
+// What is said to who adds or deletes an index while another one comes or goes.
+Status OneIndexAtATime();
 
 // Nothing more than 1E12.
 Status CheckThroughput(const ProvisionedThroughput& throughput);

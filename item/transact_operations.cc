@@ -4,6 +4,7 @@
 #include "base/coding.h"
 #include "item/capacity.h"
 #include "item/index_entry.h"
+#include "item/meter.h"
 #include "item/store.h"
 #include "item/transaction.h"
 #include "item/transaction_capacity.h"
@@ -195,6 +196,9 @@ io::Task<StatusOr<TransactionResult>> Store::CommitTransaction(const Transaction
 
   TransactionEvaluation evaluation(transaction, old_items);
   VARVE_CO_RETURN_IF_ERROR(evaluation.status());
+  if (enforces_capacity()) {
+    VARVE_CO_RETURN_IF_ERROR(ChargeTransaction(transaction, evaluation.Costs()));
+  }
   engine::WriteBatch batch;
   for (Change& change : evaluation.changes()) AppendChange(change, batch);
   if (transaction.token) {
@@ -203,6 +207,24 @@ io::Task<StatusOr<TransactionResult>> Store::CommitTransaction(const Transaction
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
   if (transaction.metered) result.costs = evaluation.Costs();
   co_return result;
+}
+
+Status Store::ChargeTransaction(const Transaction& transaction, std::vector<ChangeCost> costs) {
+  std::vector<CancellationReason> reasons(costs.size());
+  bool refused = false;
+  for (size_t i = 0; i < costs.size(); ++i) {
+    const ChangeCost once = costs[i];
+    costs[i] += once;
+    const Status admitted = AdmitWrite(*transaction.parts[i].table, costs[i]);
+    if (admitted.ok()) continue;
+    refused = true;
+    reasons[i] = ReasonOf(admitted);
+  }
+  if (refused) return TransactionCanceled(reasons);
+  for (size_t i = 0; i < costs.size(); ++i) {
+    item::ChargeWrite(*transaction.parts[i].table, costs[i]);
+  }
+  return absl::OkStatus();
 }
 
 // ---- TransactWriteItems
@@ -331,6 +353,12 @@ io::Task<StatusOr<TransactGetItemsResponse>> Store::TransactGetItems(
     reasons[i] = ReasonOf(part.error);
   }
   VARVE_CO_RETURN_IF_ERROR(CheckKeysDiffer(parts));
+  for (size_t i = 0; i < items.size() && !cancelled; ++i) {
+    const Status admitted = AdmitRead(*parts[i].table, nullptr);
+    if (admitted.ok()) continue;
+    cancelled = true;
+    reasons[i] = ReasonOf(admitted);
+  }
   if (cancelled) co_return TransactionCanceled(reasons);
 
   std::vector<std::string_view> keys;
@@ -343,7 +371,9 @@ io::Task<StatusOr<TransactGetItemsResponse>> Store::TransactGetItems(
   size_t bytes = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     const std::optional<ItemView> item = ViewOf(values[i]);
-    capacity.Add(parts[i].table, ReadCost(item));
+    const ChangeCost cost = ReadCost(item);
+    ChargeRead(*parts[i].table, nullptr, kUnitsFactor * cost.table_units);
+    capacity.Add(parts[i].table, cost);
     std::optional<Item>& answer = response.responses.emplace_back();
     if (!item) continue;
     bytes += item->size_bytes();

@@ -114,6 +114,22 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
                  "debug (a line for each request), info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--capacity",
+         [&config](const std::string& mode) {
+           config.store.capacity =
+               mode == "enforce" ? item::CapacityMode::kEnforce : item::CapacityMode::kReport;
+         },
+         "enforce: refuse what goes beyond a table's capacity; report: only tell what was consumed")
+      ->check(CLI::IsMember({"enforce", "report"}))
+      ->default_str("report");
+  app.add_option("--account-id", config.store.account_id, "Account in the ARNs of tables")
+      ->check([](const std::string& id) {
+        const bool good =
+            id.size() == 12 && id.find_first_not_of("0123456789") == std::string::npos;
+        return good ? std::string() : std::string("must be 12 digits");
+      })
+      ->capture_default_str();
   app.add_option("--region", config.store.region, "Region in the ARNs of tables")
       ->capture_default_str();
   AddNetworkFlags(app, config);

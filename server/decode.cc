@@ -206,16 +206,20 @@ void Read(const dom::object& json, std::optional<item::SseSpecification>* to) {
   Read(ObjectOf(*value), "KMSMasterKeyId", &sse.kms_master_key_id);
 }
 
-void Read(const dom::object& json, std::optional<std::vector<item::Tag>>* to) {
+void Read(const dom::object& json, std::vector<item::Tag>* to) {
   const auto value = FindMember(json, "Tags");
   if (!value) return;
-  std::vector<item::Tag>& tags = to->emplace();
+  std::vector<item::Tag>& tags = *to;
   for (const dom::element& element : ArrayOf(*value)) {
     if (element.is_null()) continue;
     item::Tag& tag = tags.emplace_back();
     Read(ObjectOf(element), "Key", &tag.key);
     Read(ObjectOf(element), "Value", &tag.value);
   }
+}
+
+void Read(const dom::object& json, std::optional<std::vector<item::Tag>>* to) {
+  if (FindMember(json, "Tags")) Read(json, &to->emplace());
 }
 
 void Read(const dom::object& json, item::Projection* to) {
@@ -465,6 +469,11 @@ Status Decode(const dom::object& json, item::ListTablesRequest* request) {
   return {};
 }
 
+Status Decode(const dom::object& json, item::ListTagsOfResourceRequest* request) {
+  Read(json, "ResourceArn", &request->resource_arn);
+  return {};
+}
+
 Status Decode(const dom::object& json, item::PutItemRequest* request) {
   Read(json, "TableName", &request->table_name);
   VARVE_RETURN_IF_ERROR(
@@ -553,6 +562,22 @@ Status Decode(const dom::object& json, item::TransactWriteItemsRequest* request)
   Read(json, "ClientRequestToken", &request->client_request_token);
   Read(json, &request->return_consumed_capacity);
   request->return_item_collection_metrics = WantsCollectionMetrics(json);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::TagResourceRequest* request) {
+  Read(json, "ResourceArn", &request->resource_arn);
+  Read(json, &request->tags);
+  return {};
+}
+
+Status Decode(const dom::object& json, item::UntagResourceRequest* request) {
+  Read(json, "ResourceArn", &request->resource_arn);
+  if (const auto keys = FindMember(json, "TagKeys")) {
+    for (const dom::element& key : ArrayOf(*keys)) {
+      if (!key.is_null()) request->tag_keys.emplace_back(TextOf(key));
+    }
+  }
   return {};
 }
 

@@ -22,11 +22,14 @@ Status Decode(const simdjson::dom::object& json, item::ExecuteStatementRequest* 
 Status Decode(const simdjson::dom::object& json, item::ExecuteTransactionRequest* request);
 Status Decode(const simdjson::dom::object& json, item::GetItemRequest* request);
 Status Decode(const simdjson::dom::object& json, item::ListTablesRequest* request);
+Status Decode(const simdjson::dom::object& json, item::ListTagsOfResourceRequest* request);
 Status Decode(const simdjson::dom::object& json, item::PutItemRequest* request);
 Status Decode(const simdjson::dom::object& json, item::QueryRequest* request);
 Status Decode(const simdjson::dom::object& json, item::ScanRequest* request);
 Status Decode(const simdjson::dom::object& json, item::TransactGetItemsRequest* request);
 Status Decode(const simdjson::dom::object& json, item::TransactWriteItemsRequest* request);
+Status Decode(const simdjson::dom::object& json, item::TagResourceRequest* request);
+Status Decode(const simdjson::dom::object& json, item::UntagResourceRequest* request);
 Status Decode(const simdjson::dom::object& json, item::UpdateItemRequest* request);
 Status Decode(const simdjson::dom::object& json, item::UpdateTableRequest* request);
 

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "item/errors.h"
 #include "server/decode.h"
 #include "server/encode.h"
+#include "server/model_operations.h"
 #include "server/operation_schemas.h"
 #include "server/stream_codec.h"
 #include "server/version.h"
@@ -27,14 +29,20 @@ constexpr uint64_t kErrorLinesPerSecond = 10;
 constexpr size_t kParserBytesKept = size_t{256} << 10;
 constexpr size_t kJsonBytesMax = size_t{64} << 20;
 
-// Decodes, runs and answers one operation. `json` is read before the first suspension only.
+struct Call {
+  Store* store;
+  dom::object json;       // read before the first suspension only
+  std::string_view host;  // by which the client reached the server
+};
+
+// Decodes, runs and answers one operation.
 template <typename Request, typename Response,
           io::Task<StatusOr<Response>> (Store::*kMethod)(const Request&)>
-io::Task<Status> Run(Store* store, dom::object json, std::string* body) {
+io::Task<Status> Run(Call call, std::string* body) {
   Request request;
-  Status decoded = Decode(json, &request);
+  Status decoded = Decode(call.json, &request);
   if (!decoded.ok()) co_return decoded;
-  io::Task<StatusOr<Response>> task = (store->*kMethod)(request);
+  io::Task<StatusOr<Response>> task = (call.store->*kMethod)(request);
   StatusOr<Response> response = co_await task;
   if (!response.ok()) co_return response.status();
   Encode(*response, *body);
@@ -45,8 +53,20 @@ struct Operation {
   std::string_view name;
   std::string_view service;
   const Schema* schema;
-  io::Task<Status> (*run)(Store*, dom::object, std::string*);
+  io::Task<Status> (*run)(Call, std::string*);
 };
+
+template <size_t kIndex>
+io::Task<Status> RunModelOperation(Call call, std::string* body) {
+  co_return AnswerModelOperation(kModelOperations[kIndex], *call.store, call.json, call.host, body);
+}
+
+template <size_t... kIndexes>
+std::array<Operation, sizeof...(kIndexes)> ModelOperations(std::index_sequence<kIndexes...>) {
+  return {Operation{kModelOperations[kIndexes].name, kTables,
+                    &SchemaOfModelOperation(kModelOperations[kIndexes].parameter),
+                    RunModelOperation<kIndexes>}...};
+}
 
 #define VARVE_OPERATION_OF(service, name)                                              \
   Operation {                                                                          \
@@ -55,9 +75,7 @@ struct Operation {
   }
 #define VARVE_OPERATION(name) VARVE_OPERATION_OF(kTables, name)
 
-// By name.
-constexpr std::array kOperations = {
-    VARVE_OPERATION(BatchExecuteStatement),
+constexpr Operation kItemOperations[] = {
     VARVE_OPERATION(BatchGetItem),
     VARVE_OPERATION(BatchWriteItem),
     VARVE_OPERATION(CreateTable),
@@ -73,17 +91,30 @@ constexpr std::array kOperations = {
     VARVE_OPERATION_OF(kStreams, GetShardIterator),
     VARVE_OPERATION_OF(kStreams, ListStreams),
     VARVE_OPERATION(ListTables),
+    VARVE_OPERATION(ListTagsOfResource),
     VARVE_OPERATION(PutItem),
     VARVE_OPERATION(Query),
     VARVE_OPERATION(Scan),
+    VARVE_OPERATION(TagResource),
     VARVE_OPERATION(TransactGetItems),
     VARVE_OPERATION(TransactWriteItems),
+    VARVE_OPERATION(UntagResource),
     VARVE_OPERATION(UpdateItem),
     VARVE_OPERATION(UpdateTable),
     VARVE_OPERATION(UpdateTimeToLive),
 };
 #undef VARVE_OPERATION
 #undef VARVE_OPERATION_OF
+
+// All of them, by name.
+const std::vector<Operation> kOperations = [] {
+  const auto others = ModelOperations(std::make_index_sequence<std::size(kModelOperations)>());
+  std::vector<Operation> operations(std::begin(kItemOperations), std::end(kItemOperations));
+  operations.insert(operations.end(), others.begin(), others.end());
+  std::sort(operations.begin(), operations.end(),
+            [](const Operation& a, const Operation& b) { return a.name < b.name; });
+  return operations;
+}();
 
 // The index of the operation that `target` names; kOperations.size() if there is none.
 size_t FindOperation(std::string_view target) {
@@ -174,8 +205,8 @@ io::Task<void> DynamoDbApi::Post(size_t worker, const HttpRequest& request, Http
     const Operation& operation = kOperations[index];
     status = CheckRequest(document, *operation.schema);
     if (status.ok()) {
-      io::Task<Status> task =
-          operation.run(store_, document.get_object().value_unsafe(), &reply->body);
+      const Call call{store_, document.get_object().value_unsafe(), request.host};
+      io::Task<Status> task = operation.run(call, &reply->body);
       status = co_await task;
     }
   }

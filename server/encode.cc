@@ -109,7 +109,8 @@ void AppendThroughput(ObjectWriter& object, const Description& description, bool
   writer.End();
 }
 
-void AppendIndex(std::string& to, const item::IndexDescription& index, bool on_demand) {
+void AppendIndex(std::string& to, const item::IndexDescription& index,
+                 item::TableStatus table_status, bool on_demand) {
   ObjectWriter object(to);
   object.Text("IndexName", index.index_name);
   AppendKeySchema(object, index.key_schema);
@@ -125,7 +126,10 @@ void AppendIndex(std::string& to, const item::IndexDescription& index, bool on_d
   projection.End();
   if (index.global) {
     object.Text("IndexStatus", item::ToString(index.status));
-    if (index.backfilling) object.Boolean("Backfilling", true);
+    if (index.status == item::IndexStatus::kCreating &&
+        table_status != item::TableStatus::kCreating) {
+      object.Boolean("Backfilling", index.backfilling);
+    }
     AppendThroughput(object, index, on_demand);
   }
   object.Integer("IndexSizeBytes", static_cast<int64_t>(index.index_size_bytes));
@@ -142,8 +146,9 @@ void AppendIndexes(ObjectWriter& object, const item::TableDescription& table, bo
   if (indexes.empty()) return;
   const bool on_demand = table.billing_mode == item::BillingMode::kPayPerRequest;
   std::string& to = object.Member(global ? "GlobalSecondaryIndexes" : "LocalSecondaryIndexes");
-  AppendArray(to, indexes,
-              [&](const item::IndexDescription* index) { AppendIndex(to, *index, on_demand); });
+  AppendArray(to, indexes, [&](const item::IndexDescription* index) {
+    AppendIndex(to, *index, table.table_status, on_demand);
+  });
 }
 
 void AppendTable(std::string& to, const item::TableDescription& table) {
@@ -285,7 +290,10 @@ std::string_view Namespace(item::ErrorType type) {
     case item::ErrorType::kValidationException:
       return "com.amazon.coral.validate";
     case item::ErrorType::kSerializationException:
+    case item::ErrorType::kAccessDeniedException:
       return "com.amazon.coral.service";
+    case item::ErrorType::kThrottlingException:
+      return "com.amazon.coral.availability";
     default:
       return "com.amazonaws.dynamodb.v20120810";
   }
@@ -295,6 +303,7 @@ std::string_view Namespace(item::ErrorType type) {
 std::string_view MessageMember(item::ErrorType type) {
   switch (type) {
     case item::ErrorType::kSerializationException:
+    case item::ErrorType::kAccessDeniedException:
     case item::ErrorType::kTransactionCanceledException:
     case item::ErrorType::kTransactionInProgressException:
     case item::ErrorType::kIdempotentParameterMismatchException:
@@ -431,6 +440,22 @@ void Encode(const item::ListTablesResponse& response, std::string& to) {
   object.End();
 }
 
+void Encode(const item::ListTagsOfResourceResponse& response, std::string& to) {
+  ObjectWriter object(to);
+  std::string& tags = object.Member("Tags");
+  AppendArray(tags, response.tags, [&](const item::Tag& each) {
+    ObjectWriter tag(tags);
+    tag.Text("Key", each.key);
+    tag.Text("Value", each.value);
+    tag.End();
+  });
+  object.End();
+}
+
+void Encode(const item::TagResourceResponse& /*response*/, std::string& /*to*/) {}
+
+void Encode(const item::UntagResourceResponse& /*response*/, std::string& /*to*/) {}
+
 void Encode(const item::PutItemResponse& response, std::string& to) { EncodeWrite(response, to); }
 
 void Encode(const item::ItemPage& response, std::string& to) {
@@ -484,6 +509,15 @@ int EncodeError(const Status& status, std::string& to) {
       break;
     default:
       object.Text(MessageMember(type), Message(status));
+  }
+  if (const auto throttled = item::ThrottlingReasonOfError(status)) {
+    std::string& reasons = object.Member("ThrottlingReasons");
+    reasons.push_back('[');
+    ObjectWriter reason(reasons);
+    reason.Text("reason", throttled->reason);
+    reason.Text("resource", throttled->resource);
+    reason.End();
+    reasons.push_back(']');
   }
   object.End();
   return HttpStatusOf(type);

@@ -21,10 +21,14 @@ void Encode(const item::ExecuteStatementResponse& response, std::string& to);
 void Encode(const item::ExecuteTransactionResponse& response, std::string& to);
 void Encode(const item::GetItemResponse& response, std::string& to);
 void Encode(const item::ListTablesResponse& response, std::string& to);
+void Encode(const item::ListTagsOfResourceResponse& response, std::string& to);
 void Encode(const item::PutItemResponse& response, std::string& to);
 void Encode(const item::ItemPage& response, std::string& to);  // Query and Scan
 void Encode(const item::TransactGetItemsResponse& response, std::string& to);
 void Encode(const item::TransactWriteItemsResponse& response, std::string& to);
+void Encode(const item::ItemPage& response, std::string& to);               // Query and Scan
+void Encode(const item::TagResourceResponse& response, std::string& to);    // nothing
+void Encode(const item::UntagResourceResponse& response, std::string& to);  // nothing
 void Encode(const item::UpdateItemResponse& response, std::string& to);
 void Encode(const item::UpdateTableResponse& response, std::string& to);
 

@@ -69,6 +69,9 @@ class RequestParser::Impl final : public http::basic_parser<true> {
       case http::field::expect:
         owner_->expect_continue_ = beast::iequals(value, "100-continue");
         break;
+      case http::field::host:
+        request.host.assign(View(value));
+        break;
       case http::field::origin:
         request.origin.assign(View(value));
         break;

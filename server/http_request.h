@@ -58,6 +58,7 @@ struct HttpRequest {
   std::string target;             // X-Amz-Target
   std::string content_type;       // without parameters
   std::string content_encoding;   // as sent; DecodeBody undoes it
+  std::string host;               // Host, as sent
   std::string origin;             // of a page in a browser
   std::string preflight_method;   // Access-Control-Request-Method
   std::string preflight_headers;  // Access-Control-Request-Headers
@@ -69,6 +70,7 @@ struct HttpRequest {
     target.clear();
     content_type.clear();
     content_encoding.clear();
+    host.clear();
     origin.clear();
     preflight_method.clear();
     preflight_headers.clear();

@@ -317,6 +317,23 @@ constexpr Member kListTablesMembers[] = {
     {"ExclusiveStartTableName", &kOptionalName},
 };
 
+// ---- Tags
+constexpr Schema kResourceArn{.not_null = true, .length_min = 1, .length_max = 1283};
+constexpr Schema kRequiredTags{.type = JsonType::kList, .element = &kTag, .not_null = true};
+constexpr Schema kTagKeys{.type = JsonType::kList, .element = &kString, .not_null = true};
+constexpr Member kTagResourceMembers[] = {
+    {"ResourceArn", &kResourceArn},
+    {"Tags", &kRequiredTags},
+};
+constexpr Member kUntagResourceMembers[] = {
+    {"ResourceArn", &kResourceArn},
+    {"TagKeys", &kTagKeys},
+};
+constexpr Member kListTagsOfResourceMembers[] = {
+    {"ResourceArn", &kResourceArn},
+    {"NextToken", &kString},
+};
+
 // ---- Single items
 constexpr Member kGetItemMembers[] = {
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
@@ -690,6 +707,10 @@ constinit const Schema kExecuteTransactionSchema =
     Request("ExecuteTransactionInput", kExecuteTransactionMembers);
 constinit const Schema kGetItemSchema = Request("GetItemInput", kGetItemMembers);
 constinit const Schema kListTablesSchema = Request("ListTablesInput", kListTablesMembers);
+constinit const Schema kListTagsOfResourceSchema =
+    Request("ListTagsOfResourceInput", kListTagsOfResourceMembers);
+constinit const Schema kTagResourceSchema = Request("TagResourceInput", kTagResourceMembers);
+constinit const Schema kUntagResourceSchema = Request("UntagResourceInput", kUntagResourceMembers);
 constinit const Schema kPutItemSchema = Request("PutItemInput", kPutItemMembers);
 constinit const Schema kQuerySchema = Request("QueryInput", kQueryMembers);
 constinit const Schema kScanSchema = Request("ScanInput", kScanMembers);

@@ -52,7 +52,7 @@ TEST_F(StoreTables, AreDescribed) {
     const auto table = Describe("Music");
     ASSERT_TRUE(table.ok()) << table.status();
     EXPECT_EQ(table->table_name, "Music");
-    EXPECT_EQ(table->table_arn, "arn:aws:dynamodb:us-east-1:000000000000:table/Music");
+    EXPECT_EQ(table->table_arn, "arn:aws:dynamodb:us-east-1:123456789012:table/Music");
     EXPECT_EQ(table->table_id, created->table_description.table_id);
     EXPECT_EQ(table->table_id.size(), 36u);
     EXPECT_EQ(table->table_status, TableStatus::kActive);
@@ -183,8 +183,9 @@ TEST_F(StoreTables, ChangeTheirThroughput) {
   EXPECT_EQ(
       Update(update),
       "ValidationException: At least one of ProvisionedThroughput, BillingMode, "
-      "UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is "
-      "required");
+      "UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, "
+      "MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, "
+      "DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required");
   update.provisioned_throughput = ProvisionedThroughput{5, 5};
   EXPECT_EQ(
       Update(update),
