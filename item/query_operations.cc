@@ -390,6 +390,7 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
     }
     VARVE_CO_RETURN_IF_ERROR(iterator->status());
   }
+  page.scanned_bytes = page_bytes + fetched_bytes;
   const double units = ReadUnits(page_bytes, scan.consistent_read);
   ChargeRead(*scan.table, scan.index, units, fetched_units);
   page.consumed_capacity =

@@ -48,6 +48,9 @@ namespace varve::item {
 
 // Whether requests beyond the capacity of a table are refused, or capacity is only reported.
 enum class CapacityMode : uint8_t { kReport, kEnforce };
+namespace partiql {
+struct Statement;
+}
 
 struct StoreOptions {
   // They appear in the ARNs of tables.

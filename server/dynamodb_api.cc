@@ -76,6 +76,7 @@ std::array<Operation, sizeof...(kIndexes)> ModelOperations(std::index_sequence<k
 #define VARVE_OPERATION(name) VARVE_OPERATION_OF(kTables, name)
 
 constexpr Operation kItemOperations[] = {
+    VARVE_OPERATION(BatchExecuteStatement),
     VARVE_OPERATION(BatchGetItem),
     VARVE_OPERATION(BatchWriteItem),
     VARVE_OPERATION(CreateTable),
