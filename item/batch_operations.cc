@@ -121,6 +121,23 @@ Status CheckBatchItemKey(const TableKey& table_key, const ItemView& item) {
   return CheckKey(table_key, KeyOfItem(table_key, item));
 }
 
+// Of each collection that the writes to one table touch, once.
+std::vector<ItemCollectionMetrics> CollectionsOf(const ItemCollections& collections,
+                                                 const Table& table,
+                                                 const std::vector<WriteRequest>& writes) {
+  std::vector<ItemCollectionMetrics> all;
+  absl::flat_hash_set<std::string> seen;
+  for (const WriteRequest& write : writes) {
+    const ItemView item = write.put_item ? write.put_item->view() : write.delete_key->view();
+    std::optional<ItemCollectionMetrics> metrics = collections.Metrics(table, item);
+    if (!metrics) return all;
+    if (seen.insert(metrics->item_collection_key.encoded()).second) {
+      all.push_back(*std::move(metrics));
+    }
+  }
+  return all;
+}
+
 Status CheckWrites(const BatchWriteItemRequest& request) {
   if (request.request_items.empty()) {
     return ValidationError("The requestItems parameter is required for BatchWriteItem");
@@ -207,6 +224,7 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
   Status refusal;
   size_t served = 0;
   for (size_t i = 0; i < changes.size(); ++i) {
+    VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(changes[i]));
     if (enforces_capacity()) {
       Status charged = ChargeWrite(*changes[i].table, CostOfChange(changes[i]));
       if (!charged.ok()) {
@@ -232,15 +250,24 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
       if (!left.empty()) response.unprocessed_items.emplace_back(name, std::move(left));
     }
   }
-  if (!metered) co_return response;
-  size_t change = 0;
-  for (size_t t = 0; t < tables.size(); ++t) {
-    ChangeCost cost;
-    for (size_t i = 0; i < tables[t].second.size(); ++i, ++change) {
-      if (!refused[change]) cost += CostOfChange(changes[change]);
+  if (metered) {
+    size_t change = 0;
+    for (size_t t = 0; t < tables.size(); ++t) {
+      ChangeCost cost;
+      for (size_t i = 0; i < tables[t].second.size(); ++i, ++change) {
+        if (!refused[change]) cost += CostOfChange(changes[change]);
+      }
+      response.consumed_capacity.push_back(
+          *Capacity(request.return_consumed_capacity, *held[t], cost));
     }
-    response.consumed_capacity.push_back(
-        *Capacity(request.return_consumed_capacity, *held[t], cost));
+  }
+  if (request.return_item_collection_metrics) {
+    for (size_t t = 0; t < tables.size(); ++t) {
+      std::vector<ItemCollectionMetrics> metrics =
+          CollectionsOf(collections_, *held[t], tables[t].second);
+      if (metrics.empty()) continue;
+      response.item_collection_metrics.emplace_back(tables[t].first, std::move(metrics));
+    }
   }
   co_return response;
 }

@@ -60,32 +60,60 @@ std::optional<ValueView> KeyValue(const TableKey::Part& part, const ItemView& it
   return value;
 }
 
-// How many bytes the service counts for a key attribute.
-size_t KeyBytes(ValueView value) { return value.Is(ValueType::kNumber) ? 0 : value.text().size(); }
+Status CheckType(const Index& index, const TableKey::Part& part, ValueView value) {
+  if (value.Is(part.type)) return absl::OkStatus();
+  return ValidationError(
+      "One or more parameter values were invalid: Type mismatch for Index Key {} Expected: {} "
+      "Actual: {} IndexName: {}",
+      part.name, TypeName(part.type), TypeName(value.type()), index.name);
+}
 
-Status CheckParts(const Index& index, const std::vector<TableKey::Part>& parts, size_t bytes_max,
-                  std::string_view too_long, const ItemView& item) {
+Status CheckNotEmpty(const Index& index, const TableKey::Part& part, ValueView value) {
+  if (value.Is(ValueType::kNumber) || !value.text().empty()) return absl::OkStatus();
+  return ValidationError(
+      "One or more parameter values are not valid. A value specified for a secondary index key is "
+      "not supported. The AttributeValue for a key attribute cannot contain an empty {} value. "
+      "IndexName: {}, IndexKey: {}",
+      value.Is(ValueType::kString) ? "string" : "binary", index.name, part.name);
+}
+
+// The aggregated size of the attributes that are strings or binaries.
+Status CheckBytes(const std::vector<TableKey::Part>& parts, bool is_partition,
+                  const ItemView& item) {
   size_t bytes = 0;
   for (const TableKey::Part& part : parts) {
     const std::optional<ValueView> value = item.Find(part.name);
-    if (!value) continue;
-    if (!value->Is(part.type)) {
-      return ValidationError(
-          "One or more parameter values were invalid: Type mismatch for Index Key {} Expected: {} "
-          "Actual: {} IndexName: {}",
-          part.name, TypeName(part.type), TypeName(value->type()), index.name);
+    if (value && value->Is(part.type) && !value->Is(ValueType::kNumber)) {
+      bytes += value->text().size();
     }
-    if (!value->Is(ValueType::kNumber) && value->text().empty()) {
-      return ValidationError(
-          "One or more parameter values are not valid. A value specified for a secondary index key "
-          "is not supported. The AttributeValue for a key attribute cannot contain an empty {} "
-          "value. IndexName: {}, IndexKey: {}",
-          value->Is(ValueType::kString) ? "string" : "binary", index.name, part.name);
-    }
-    bytes += KeyBytes(*value);
   }
-  if (bytes <= bytes_max) return absl::OkStatus();
-  return ValidationError("One or more parameter values were invalid: {}", too_long);
+  if (is_partition && bytes > kPartitionKeyBytesMax) {
+    return ValidationError(  // "of2048": so says the service
+        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size "
+        "limit of{} bytes",
+        kPartitionKeyBytesMax);
+  }
+  if (!is_partition && bytes > kSortKeyBytesMax) {
+    return ValidationError(
+        "One or more parameter values were invalid: Aggregated size of all range keys has exceeded "
+        "the size limit of {} bytes",
+        kSortKeyBytesMax);
+  }
+  return absl::OkStatus();
+}
+
+// Calls `check(index, parts, is_partition)` for the key attributes of each index, in the service's
+// order: global indexes first.
+template <typename Check>
+Status ForEachKey(const Table& table, Check check) {
+  for (const bool global : {true, false}) {
+    for (const Index& index : table.indexes) {
+      if (index.global != global) continue;
+      VARVE_RETURN_IF_ERROR(check(index, index.key.partition, true));
+      VARVE_RETURN_IF_ERROR(check(index, index.key.sort, false));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -190,17 +218,51 @@ Item CursorOf(const Index& index, const ItemView& item) {
 }
 
 Status CheckIndexKeys(const Table& table, const ItemView& item) {
-  for (const Index& index : table.indexes) {
-    VARVE_RETURN_IF_ERROR(CheckParts(index, index.key.partition, kPartitionKeyBytesMax,
-                                     "Size of hashkey has exceeded the maximum size limit of2048 "
-                                     "bytes",
-                                     item));
-    VARVE_RETURN_IF_ERROR(CheckParts(index, index.key.sort, kSortKeyBytesMax,
-                                     "Aggregated size of all range keys has exceeded the size "
-                                     "limit of 1024 bytes",
-                                     item));
-  }
-  return absl::OkStatus();
+  return ForEachKey(table,
+                    [&](const Index& index, const std::vector<TableKey::Part>& parts,
+                        bool is_partition) -> Status {
+                      for (const TableKey::Part& part : parts) {
+                        const std::optional<ValueView> value = item.Find(part.name);
+                        if (!value) continue;
+                        VARVE_RETURN_IF_ERROR(CheckType(index, part, *value));
+                        VARVE_RETURN_IF_ERROR(CheckNotEmpty(index, part, *value));
+                      }
+                      return CheckBytes(parts, is_partition, item);
+                    });
+}
+
+Status CheckIndexKeys(const Table& table, const expression::Update& update) {
+  return ForEachKey(
+      table, [&](const Index& index, const std::vector<TableKey::Part>& parts, bool) -> Status {
+        for (const TableKey::Part& part : parts) {
+          const std::optional<ValueView> value = update.LiteralOf(part.name);
+          if (value) VARVE_RETURN_IF_ERROR(CheckType(index, part, *value));
+        }
+        return absl::OkStatus();
+      });
+}
+
+Status CheckUpdatedIndexKeys(const Table& table, const expression::Update& update,
+                             const ItemView& new_item) {
+  return ForEachKey(
+      table,
+      [&](const Index& index, const std::vector<TableKey::Part>& parts,
+          bool is_partition) -> Status {
+        bool changed = false;
+        for (const TableKey::Part& part : parts) {
+          if (!update.Changes(part.name)) continue;
+          changed = true;
+          const std::optional<ValueView> value = new_item.Find(part.name);
+          if (!value) continue;
+          if (!value->Is(part.type)) {
+            return ValidationError(
+                "The update expression attempted to update the secondary index key to unsupported "
+                "type");
+          }
+          VARVE_RETURN_IF_ERROR(CheckNotEmpty(index, part, *value));
+        }
+        return changed ? CheckBytes(parts, is_partition, new_item) : absl::OkStatus();
+      });
 }
 
 }  // namespace varve::item

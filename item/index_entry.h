@@ -48,4 +48,10 @@ Item CursorOf(const Index& index, const ItemView& item);
 // attribute of the wrong type, empty or too long. That one is missing is no mistake.
 Status CheckIndexKeys(const Table& table, const ItemView& item);
 
+// The same of an update, which may leave alone what an index can't take: before the item is looked
+// at, the update's own values; with the item it makes, the attributes that it changed.
+Status CheckIndexKeys(const Table& table, const expression::Update& update);
+Status CheckUpdatedIndexKeys(const Table& table, const expression::Update& update,
+                             const ItemView& new_item);
+
 }  // namespace varve::item

@@ -126,15 +126,18 @@ io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request
   SingleWrite write;
   write.table = table;
   write.key = EngineKey(table->key_space, table->key, request.item);
+  write.keyed = request.item.view();
   write.new_item = request.item.view();
   write.condition = expressions.condition ? &*expressions.condition : nullptr;
   write.return_old = request.return_values == ReturnValues::kAllOld;
   write.return_old_on_condition_check_failure = request.return_old_on_condition_check_failure;
   write.return_consumed_capacity = request.return_consumed_capacity;
+  write.return_item_collection_metrics = request.return_item_collection_metrics;
   VARVE_ASSIGN_OR_CO_RETURN(WriteResult result, co_await WriteItem(std::move(write)));
   PutItemResponse response;
   response.attributes = std::move(result.attributes);
   response.consumed_capacity = std::move(result.consumed_capacity);
+  response.item_collection_metrics = std::move(result.item_collection_metrics);
   co_return response;
 }
 
@@ -147,14 +150,17 @@ io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest
   SingleWrite write;
   write.table = table;
   write.key = EngineKey(table->key_space, table->key, request.key);
+  write.keyed = request.key.view();
   write.condition = expressions.condition ? &*expressions.condition : nullptr;
   write.return_old = request.return_values == ReturnValues::kAllOld;
   write.return_old_on_condition_check_failure = request.return_old_on_condition_check_failure;
   write.return_consumed_capacity = request.return_consumed_capacity;
+  write.return_item_collection_metrics = request.return_item_collection_metrics;
   VARVE_ASSIGN_OR_CO_RETURN(WriteResult result, co_await WriteItem(std::move(write)));
   DeleteItemResponse response;
   response.attributes = std::move(result.attributes);
   response.consumed_capacity = std::move(result.consumed_capacity);
+  response.item_collection_metrics = std::move(result.item_collection_metrics);
   co_return response;
 }
 
@@ -174,6 +180,7 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
   }
   VARVE_CO_RETURN_IF_ERROR(
       CheckCondition(write.condition, old, write.return_old_on_condition_check_failure));
+  VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(change));
   ChangeCost cost;
   if (metered) {
     cost = CostOfChange(change);
@@ -187,6 +194,9 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
   if (old.exists && write.return_old) result.attributes.emplace(old.view());
   if (metered) {
     result.consumed_capacity = Capacity(write.return_consumed_capacity, *write.table, cost);
+  }
+  if (write.return_item_collection_metrics) {
+    result.item_collection_metrics = collections_.Metrics(*write.table, write.keyed);
   }
   co_return result;
 }
@@ -229,6 +239,7 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
   if (update) VARVE_CO_RETURN_IF_ERROR(update->CheckKeys(table->key.schema()));
+  if (update) VARVE_CO_RETURN_IF_ERROR(CheckIndexKeys(*table, *update));
   VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, update));
   VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.condition));
 
@@ -255,11 +266,12 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   if (new_item->view().size_bytes() > kItemSizeBytesMax) {
     co_return ItemToUpdateTooLarge();
   }
-  VARVE_CO_RETURN_IF_ERROR(CheckIndexKeys(*table, *new_item));
+  if (update) VARVE_CO_RETURN_IF_ERROR(CheckUpdatedIndexKeys(*table, *update, *new_item));
   // What only takes away from an item that is not there does not make one; an update of nothing
   // does.
   if (!old.exists && update && *new_item == request.key) new_item.reset();
   if (new_item) change.new_item = new_item->view();
+  VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(change));
   ChangeCost cost;
   if (enforces_capacity() || request.return_consumed_capacity != ReturnConsumedCapacity::kNone) {
     cost = CostOfChange(change);
@@ -272,6 +284,9 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   UpdateItemResponse response;
   response.attributes = ReturnedAttributes(request, update, old, new_item);
   response.consumed_capacity = Capacity(request.return_consumed_capacity, *table, cost);
+  if (request.return_item_collection_metrics) {
+    response.item_collection_metrics = collections_.Metrics(*table, request.key);
+  }
   co_return response;
 }
 

@@ -12,7 +12,8 @@ Store::Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<S
       streams_(std::move(streams)),
       catalogue_(std::move(catalogue)),
       tokens_(io, db),
-      background_(io) {}
+      collections_(db, options_.item_collection_bytes_max),
+      background_(io_) {}
 
 Store::~Store() { background_.Stop(); }
 

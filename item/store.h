@@ -35,6 +35,7 @@
 #include "item/errors.h"
 #include "item/expression/cache.h"
 #include "item/expression/expression.h"
+#include "item/item_collections.h"
 #include "item/key_locks.h"
 #include "item/keys.h"
 #include "item/partiql/requests.h"
@@ -63,6 +64,8 @@ struct StoreOptions {
   size_t batch_get_bytes_max = size_t{16} << 20;
   // ConsistentRead is taken for global secondary indexes, too, which the service refuses.
   bool consistent_gsi_reads = false;
+  // Of a table with local indexes: items and entries under one partition key.
+  uint64_t item_collection_bytes_max = uint64_t{10} << 30;
   // With a relaxed log: writes are answered when they would survive a power cut.
   bool sync_writes = false;
 };
@@ -158,15 +161,18 @@ class Store {
   struct SingleWrite {
     TablePointer table;
     std::string key;                   // the engine's
+    ItemView keyed;                    // has the key's attributes
     std::optional<ItemView> new_item;  // none: delete
     const expression::Condition* condition = nullptr;
     bool return_old = false;  // as Attributes
     bool return_old_on_condition_check_failure = false;
     ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
+    bool return_item_collection_metrics = false;
   };
   struct WriteResult {
     std::optional<Item> attributes;
     std::optional<ConsumedCapacity> consumed_capacity;
+    std::optional<ItemCollectionMetrics> item_collection_metrics;
   };
   io::Task<StatusOr<WriteResult>> WriteItem(SingleWrite write);
 
@@ -273,6 +279,7 @@ class Store {
   expression::Cache expression_cache_;
   KeyLocks locks_;
   TransactionTokens tokens_;
+  ItemCollections collections_;
   std::atomic<bool> maintains_streams_{false};
   std::atomic<bool> expires_items_{false};
   // Figures for people: relaxed.

@@ -73,7 +73,10 @@ Status CheckAction(const TransactWriteAction& action, Kind kind, const Expressio
     VARVE_RETURN_IF_ERROR(CheckKey(table.key, action.item));
   }
   const expression::KeySchema schema = table.key.schema();
-  if (expressions.update) VARVE_RETURN_IF_ERROR(expressions.update->CheckKeys(schema));
+  if (expressions.update) {
+    VARVE_RETURN_IF_ERROR(expressions.update->CheckKeys(schema));
+    VARVE_RETURN_IF_ERROR(CheckIndexKeys(table, *expressions.update));
+  }
   if (expressions.condition) VARVE_RETURN_IF_ERROR(expressions.condition->CheckKeyPaths(schema));
   return absl::OkStatus();
 }
@@ -194,7 +197,7 @@ io::Task<StatusOr<TransactionResult>> Store::CommitTransaction(const Transaction
   std::vector<std::optional<ItemView>> old_items(count);
   for (size_t i = 0; i < keys.size(); ++i) old_items[parts_of_keys[i]] = ViewOf(values[i]);
 
-  TransactionEvaluation evaluation(transaction, old_items);
+  TransactionEvaluation evaluation(transaction, old_items, collections_);
   VARVE_CO_RETURN_IF_ERROR(evaluation.status());
   if (enforces_capacity()) {
     VARVE_CO_RETURN_IF_ERROR(ChargeTransaction(transaction, evaluation.Costs()));

@@ -45,8 +45,9 @@ Status TransactionTooLarge() {
 }
 
 TransactionEvaluation::TransactionEvaluation(const Transaction& transaction,
-                                             const std::vector<std::optional<ItemView>>& old_items)
-    : transaction_(transaction), old_items_(old_items) {
+                                             const std::vector<std::optional<ItemView>>& old_items,
+                                             ItemCollections& collections)
+    : transaction_(transaction), old_items_(old_items), collections_(collections) {
   const size_t count = transaction.parts.size();
   new_items_.reserve(count);  // changes_ has views of them
   std::vector<CancellationReason> reasons(count);
@@ -98,7 +99,7 @@ StatusOr<Change> EvaluatePart(const TransactionPart& part, const std::optional<I
       if (new_item->view().size_bytes() > kItemSizeBytesMax) {
         return ValidationError("Item size to update has exceeded the maximum allowed size");
       }
-      VARVE_RETURN_IF_ERROR(CheckIndexKeys(*part.table, *new_item));
+      VARVE_RETURN_IF_ERROR(CheckUpdatedIndexKeys(*part.table, *part.update, *new_item));
       // What only takes away from an item that is not there does not make one.
       if (old_item || !(new_item->view() == part.item)) change.new_item = new_item->view();
       break;
@@ -114,6 +115,7 @@ Status TransactionEvaluation::Evaluate(const TransactionPart& part,
   Item& new_item = new_items_.emplace_back();
   VARVE_ASSIGN_OR_RETURN(Change change, EvaluatePart(part, old_item, &new_item));
   if (part.kind == TransactionPart::Kind::kCheck) return absl::OkStatus();
+  VARVE_RETURN_IF_ERROR(collections_.CheckGrowth(change));
   if (change.new_item) bytes_ += change.new_item->size_bytes();
   changes_.push_back(std::move(change));
   return absl::OkStatus();

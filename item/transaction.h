@@ -28,6 +28,7 @@
 #include "item/change.h"
 #include "item/errors.h"
 #include "item/expression/expression.h"
+#include "item/item_collections.h"
 #include "item/table.h"
 #include "item/value.h"
 
@@ -99,9 +100,10 @@ StatusOr<Change> EvaluatePart(const TransactionPart& part, const std::optional<I
 // What the parts do to the items that are there, nullopt where none is.
 class TransactionEvaluation {
  public:
-  // Both must outlive this.
+  // All must outlive this.
   TransactionEvaluation(const Transaction& transaction,
-                        const std::vector<std::optional<ItemView>>& old_items);
+                        const std::vector<std::optional<ItemView>>& old_items,
+                        ItemCollections& collections);
 
   // OK, or why the transaction has no effect.
   const Status& status() const { return status_; }
@@ -116,6 +118,7 @@ class TransactionEvaluation {
 
   const Transaction& transaction_;
   const std::vector<std::optional<ItemView>>& old_items_;
+  ItemCollections& collections_;
   Status status_;
   std::vector<Item> new_items_;  // those that updates made
   std::vector<Change> changes_;

@@ -130,6 +130,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
         return good ? std::string() : std::string("must be 12 digits");
       })
       ->capture_default_str();
+  app.add_flag("--consistent-gsi-reads", config.store.consistent_gsi_reads,
+               "Take ConsistentRead on global secondary indexes, which DynamoDB refuses");
   app.add_option("--region", config.store.region, "Region in the ARNs of tables")
       ->capture_default_str();
   AddNetworkFlags(app, config);

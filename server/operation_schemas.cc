@@ -58,6 +58,7 @@ constexpr Schema kBillingMode{.values = kBillingModeValues};
 // ---- Numbers
 constexpr Schema kListLimit{.type = JsonType::kInteger, .value_min = 1, .value_max = 100};
 constexpr Schema kLimit{.type = JsonType::kInteger, .value_min = 1};
+constexpr Schema kQueryLimit{.type = JsonType::kInteger, .value_min = 1, .newer_place = true};
 constexpr Schema kSegment{.type = JsonType::kInteger, .value_min = 0, .value_max = 999999};
 constexpr Schema kTotalSegments{.type = JsonType::kInteger, .value_min = 1, .value_max = 1000000};
 constexpr Schema kCapacityUnits{.type = JsonType::kLong, .not_null = true, .value_min = 1};
@@ -395,7 +396,7 @@ constexpr Member kQueryMembers[] = {
     {"TableName", &kTableName},
     {"ConditionalOperator", &kConditionalOperatorOfQuery},
     {"AttributesToGet", &kAttributesToGet},
-    {"Limit", &kLimit},
+    {"Limit", &kQueryLimit},
     {"KeyConditions", &kConditions},
     {"ExclusiveStartKey", &kItem},
     {"ConsistentRead", &kBoolean},
@@ -430,7 +431,8 @@ constexpr Schema kKeys{.type = JsonType::kList,
                        .element = &kKeyInList,
                        .not_null = true,
                        .length_min = 1,
-                       .length_max = 100};
+                       .length_max = 100,
+                       .newer_place = true};
 constexpr Member kKeysAndAttributesMembers[] = {
     {"Keys", &kKeys},
     {"AttributesToGet", &kAttributesToGet},
@@ -445,7 +447,6 @@ constexpr Schema kGetRequestItems{.type = JsonType::kMap,
                                   .java_class = "KeysAndAttributes",
                                   .element = &kKeysAndAttributes,
                                   .not_null = true,
-                                  .length_min = 1,
                                   .keys_are_table_names = true};
 constexpr Member kBatchGetItemMembers[] = {
     {"ReturnConsumedCapacity", &kReturnConsumedCapacity},
@@ -471,7 +472,6 @@ constexpr Schema kWriteRequestItems{
     .java_class = "java.util.List<com.amazonaws.dynamodb.v20120810.WriteRequest>",
     .element = &kWriteRequests,
     .not_null = true,
-    .length_min = 1,
     .keys_are_table_names = true,
     .value_length_max = 25};
 constexpr Member kBatchWriteItemMembers[] = {

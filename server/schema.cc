@@ -406,6 +406,14 @@ class ConstraintChecker {
   void Add(const std::optional<dom::element>& value, const Schema& schema,
            const std::string& parent, std::string_view name, std::string_view constraint) {
     if (errors_.size() >= kConstraintErrorsMax) return;
+    if (value && schema.newer_place) {
+      std::string place = parent.empty() ? std::string() : parent + ".";
+      place += name;
+      if (place[0] >= 'a' && place[0] <= 'z') place[0] = static_cast<char>(place[0] - 32);
+      errors_.push_back(
+          fmt::format("Value at '{}' failed to satisfy constraint: {}", place, constraint));
+      return;
+    }
     std::string text = "null";
     if (value) {
       text = "'";

@@ -68,6 +68,10 @@ struct Schema {
   int64_t value_max = std::numeric_limits<int64_t>::max();
   size_t length_min = 0;
   size_t length_max = kUnbounded;
+  // Ranges and lengths in the newer words, which don't say the value and name the place as the
+  // request does: Value at 'Limit' failed ... Of members at the top, or of structures in maps
+  // there.
+  bool newer_place = false;
   bool keys_are_table_names = false;     // a map's keys
   size_t value_length_max = kUnbounded;  // a map's values have 1 to this many elements
 

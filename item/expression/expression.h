@@ -195,6 +195,12 @@ class Update {
   // by the service's own figures. (No other operation measures updates so.) 0 for AttributeUpdates.
   size_t ChargedBytes(const ItemView& old) const;
 
+  // Whether `attribute`, or something in it, is changed.
+  bool Changes(std::string_view attribute) const;
+  // The value that `attribute` as a whole is set to, or that is added to or deleted from it, if the
+  // request names it as it is.
+  std::optional<ValueView> LiteralOf(std::string_view attribute) const;
+
   // What stands in `item` at the paths of the expression: Attributes for UPDATED_OLD, given the old
   // item, and for UPDATED_NEW, given the new one.
   Item Touched(const ItemView& item) const;

@@ -398,6 +398,19 @@ bool Update::GoesInto(std::string_view attribute) const {
                      [&](const Path* path) { return path->front().name == attribute; });
 }
 
+bool Update::Changes(std::string_view attribute) const {
+  return tree_->paths.HasAttribute(attribute);
+}
+
+std::optional<ValueView> Update::LiteralOf(std::string_view attribute) const {
+  for (const Action& action : tree_->actions) {
+    if (action.path.size() != 1 || action.path.front().name != attribute) continue;
+    if (action.value == nullptr || action.value->kind != NodeKind::kValue) return std::nullopt;
+    return ValueOf(*action.value, values_ ? values_->data() : nullptr);
+  }
+  return std::nullopt;
+}
+
 StatusOr<Item> Update::Apply(const ItemView& old) const {
   const std::vector<Action>& actions = tree_->actions;
   const Dialect dialect = tree_->dialect;

@@ -167,10 +167,6 @@ TEST(RequestConstraints, AreCollectedInTheServicesWords) {
        "Member must have value greater than or equal to 1; "
        "Value 'Woop' at 'keySchema.1.member.keyType' failed to satisfy constraint: "
        "Member must satisfy enum value set: [HASH, RANGE]"},
-      {kBatchWriteItemSchema, R"({"RequestItems":{}})",
-       "ValidationException: 1 validation error detected: "
-       "Value '{}' at 'requestItems' failed to satisfy constraint: "
-       "Member must have length greater than or equal to 1"},
       {kBatchWriteItemSchema, R"({"RequestItems":{"abc":[]}})",
        "ValidationException: 1 validation error detected: "
        "Value '{abc=[]}' at 'requestItems' failed to satisfy constraint: "
@@ -180,13 +176,16 @@ TEST(RequestConstraints, AreCollectedInTheServicesWords) {
        "ValidationException: 1 validation error detected: "
        "Value null at 'requestItems.abc.member.1.member.putRequest.item' failed to satisfy "
        "constraint: Member must not be null"},
+      {kQuerySchema, R"({"TableName":"abc","Limit":0})",
+       "ValidationException: 1 validation error detected: Value at 'Limit' failed to satisfy "
+       "constraint: Member must have value greater than or equal to 1"},
       {kBatchGetItemSchema, R"({"RequestItems":{"a":{"Keys":[]}}})",
        "ValidationException: 2 validation errors detected: "
        "Value '{a={Keys=[]}}' at 'requestItems' failed to satisfy constraint: "
        "Map keys must satisfy constraint: [Member must have length less than or equal to 255, "
        "Member must have length greater than or equal to 3, "
        "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]; "
-       "Value '[]' at 'requestItems.a.member.keys' failed to satisfy constraint: "
+       "Value at 'RequestItems.a.member.Keys' failed to satisfy constraint: "
        "Member must have length greater than or equal to 1"},
   });
 }
@@ -217,10 +216,11 @@ TEST(RequestConstraints, ACutEndsWithAWholeCharacter) {
 }
 
 TEST(RequestConstraints, UnsupportedParametersAreNotSilentlyIgnored) {
-  EXPECT_EQ(Check(kCreateTableSchema,
-                  R"({"TableName":"abc","AttributeDefinitions":[],"KeySchema":[{"AttributeName":"a",)"
-                  R"("KeyType":"HASH"}],"ResourcePolicy":"x"})"),
-            "ValidationException: The parameter 'ResourcePolicy' is not supported");
+  EXPECT_EQ(
+      Check(kCreateTableSchema,
+            R"({"TableName":"abc","AttributeDefinitions":[],"KeySchema":[{"AttributeName":"a",)"
+            R"("KeyType":"HASH"}],"ResourcePolicy":"x"})"),
+      "ValidationException: The parameter 'ResourcePolicy' is not supported");
 }
 
 }  // namespace
