@@ -203,10 +203,11 @@ io::Task<StatusOr<TransactionResult>> Store::CommitTransaction(const Transaction
     VARVE_CO_RETURN_IF_ERROR(ChargeTransaction(transaction, evaluation.Costs()));
   }
   engine::WriteBatch batch;
-  for (Change& change : evaluation.changes()) AppendChange(change, batch);
+  // First, since it may have to wait, and nothing may once stream records have their numbers.
   if (transaction.token) {
     VARVE_CO_RETURN_IF_ERROR(co_await tokens_.Append(*transaction.token, &batch));
   }
+  for (Change& change : evaluation.changes()) AppendChange(change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
   if (transaction.metered) result.costs = evaluation.Costs();
   co_return result;
