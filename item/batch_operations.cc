@@ -218,13 +218,15 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     changes_to_read[i]->old_is_known = true;
     if (old_items[i]) changes_to_read[i]->old_item.emplace(old_items[i]->view());
   }
+  for (const Change& change : changes) {
+    VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(change));
+  }
   // What finds no capacity left is for the client to ask for again, unless that is everything.
   engine::WriteBatch batch;
   std::vector<bool> refused(changes.size(), false);
   Status refusal;
   size_t served = 0;
   for (size_t i = 0; i < changes.size(); ++i) {
-    VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(changes[i]));
     if (enforces_capacity()) {
       Status charged = ChargeWrite(*changes[i].table, CostOfChange(changes[i]));
       if (!charged.ok()) {

@@ -444,12 +444,18 @@ io::Task<Status> Store::WriteStatement(partiql::Statement statement,
   Item new_item;
   StatusOr<Change> change = EvaluatePart(part, old_item, &new_item);
   if (!change.ok()) co_return InShort(change.status());
+  VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(*change));
+  ChangeCost cost;
+  if (enforces_capacity() || asked != ReturnConsumedCapacity::kNone) {
+    cost = CostOfChange(*change);
+    VARVE_CO_RETURN_IF_ERROR(ChargeWrite(*part.table, cost));
+  }
   engine::WriteBatch batch;
   AppendChange(*change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
   result->item = write.Returned(old_item, change->new_item);
   if (asked != ReturnConsumedCapacity::kNone) {
-    result->consumed_capacity = Capacity(asked, *part.table, CostOfChange(*change));
+    result->consumed_capacity = Capacity(asked, *part.table, cost);
   }
   co_return absl::OkStatus();
 }

@@ -376,7 +376,7 @@ io::Task<StatusOr<TransactGetItemsResponse>> Store::TransactGetItems(
   for (size_t i = 0; i < items.size(); ++i) {
     const std::optional<ItemView> item = ViewOf(values[i]);
     const ChangeCost cost = ReadCost(item);
-    ChargeRead(*parts[i].table, nullptr, kUnitsFactor * cost.table_units);
+    ChargeRead(*parts[i].table, nullptr, kTransactionUnitsFactor * cost.table_units);
     capacity.Add(parts[i].table, cost);
     std::optional<Item>& answer = response.responses.emplace_back();
     if (!item) continue;

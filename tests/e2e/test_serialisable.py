@@ -6,7 +6,9 @@ Every write appends a number of its own to lists. The longest list read of a key
 its writes happened, and a read tells between which of them it stands. Those are edges between
 operations (a write before the next one, a write before its reader, a reader before the next write),
 and so is that one had ended before another began. A cycle among them means that no such order exists.
-(Adya's dependency graph, with the list workload of Kingsbury and Alvaro, "Elle", VLDB 2020.)"""
+(Adya's dependency graph, with the list workload of Kingsbury and Alvaro, "Elle", VLDB 2020.)
+
+In the end the index must have what the table has, and the stream lead to it change by change."""
 
 import collections
 import http.client
@@ -18,6 +20,8 @@ import threading
 import time
 
 import pytest
+
+from test_streams import read_all, replay, streams_client
 
 TABLE, INDEX = "lists", "by-group"
 CLIENTS = 64
@@ -380,8 +384,9 @@ def test_the_checker_knows_right_from_wrong(steps, final, expected):
 def test_history_is_strictly_serialisable(own_server, kills):
     own_server.start()
     client = own_server.client()
-    client.create_table(
+    made = client.create_table(
         TableName=TABLE,
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
         AttributeDefinitions=[
             {"AttributeName": "p", "AttributeType": "S"},
@@ -396,6 +401,7 @@ def test_history_is_strictly_serialisable(own_server, kills):
         ],
         BillingMode="PAY_PER_REQUEST",
     )
+    stream = made["TableDescription"]["LatestStreamArn"]
     client.get_waiter("table_exists").wait(TableName=TABLE)
     run = Run(own_server)
     operations = run.go(kills)
@@ -407,6 +413,8 @@ def test_history_is_strictly_serialisable(own_server, kills):
 
     items = everything()
     assert items == everything(IndexName=INDEX), "the index does not agree with its table"
+    records = read_all(streams_client(own_server), stream)
+    assert replay(records) == {item["p"]["S"]: item for item in items}, "the stream is not the table"
     wrong = check(operations, {item["p"]["S"]: list_in(item) for item in items})
     assert wrong is None, wrong
     kinds = ["transact write", "transact read", "update", "index query", "batch get"]
