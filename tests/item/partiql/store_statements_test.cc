@@ -13,8 +13,8 @@
 //     = <a line of the outcome>  items, errors; "..." if there is a NextToken
 #include <fstream>
 
-#include "../store_fixture.h"
 #include "item/partiql/requests.h"
+#include "tests/item/store_fixture.h"
 
 namespace varve::item {
 namespace {
