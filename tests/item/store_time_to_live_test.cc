@@ -203,7 +203,9 @@ TEST_F(TimeToLiveTest, StreamsSayThatItWasTheService) {
     iterator.shard_id = shard.shard_id;
     GetRecordsRequest get;
     get.shard_iterator = Run(store_->GetShardIterator(iterator))->shard_iterator;
-    for (const StreamRecordDescription& record : Run(store_->GetRecords(get))->records) {
+    const auto page = Run(store_->GetRecords(get));
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const StreamRecordDescription& record : page->records) {
       log += fmt::format("{} {}{}; ", ToString(record.event), record.keys.view().Find("p")->text(),
                          record.by_time_to_live ? " by the service" : "");
     }
