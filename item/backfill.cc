@@ -112,14 +112,7 @@ io::Task<StatusOr<bool>> Store::FillIndexStep(const Table& table, const Index& i
 
   std::vector<uint64_t> hashes;
   for (const std::string& key : keys) hashes.push_back(KeyLocks::HashOf(key));
-  std::sort(hashes.begin(), hashes.end());
-  hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
-  std::vector<KeyLocks::Guard> locks;
-  locks.reserve(hashes.size());
-  for (const uint64_t hash : hashes) {
-    KeyLocks::Guard lock = co_await locks_.Lock(hash);
-    locks.push_back(std::move(lock));
-  }
+  const std::vector<KeyLocks::Guard> locks = co_await locks_.LockAll(std::move(hashes));
   const std::vector<std::string_view> to_read(keys.begin(), keys.end());
   std::vector<std::optional<engine::PinnedValue>> items;
   VARVE_CO_RETURN_IF_ERROR(co_await db_.MultiGetAsync(to_read, &items));

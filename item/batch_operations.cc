@@ -1,7 +1,6 @@
 // BatchGetItem and BatchWriteItem.
 #include <absl/container/flat_hash_set.h>
 
-#include <algorithm>
 
 #include "item/capacity.h"
 #include "item/change.h"
@@ -190,17 +189,9 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     }
   }
 
-  // All locks in one order, so that two batches can't wait for each other.
   std::vector<uint64_t> hashes;
   for (const Change& change : changes) hashes.push_back(KeyLocks::HashOf(change.key));
-  std::sort(hashes.begin(), hashes.end());
-  hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
-  std::vector<KeyLocks::Guard> locks;
-  locks.reserve(hashes.size());
-  for (const uint64_t hash : hashes) {
-    KeyLocks::Guard lock = co_await locks_.Lock(hash);
-    locks.push_back(std::move(lock));
-  }
+  const std::vector<KeyLocks::Guard> locks = co_await locks_.LockAll(std::move(hashes));
 
   const bool metered = request.return_consumed_capacity != ReturnConsumedCapacity::kNone;
   std::vector<std::string_view> keys_to_read;

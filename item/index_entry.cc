@@ -87,19 +87,7 @@ Status CheckBytes(const std::vector<TableKey::Part>& parts, bool is_partition,
       bytes += value->text().size();
     }
   }
-  if (is_partition && bytes > kPartitionKeyBytesMax) {
-    return ValidationError(  // "of2048": so says the service
-        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size "
-        "limit of{} bytes",
-        kPartitionKeyBytesMax);
-  }
-  if (!is_partition && bytes > kSortKeyBytesMax) {
-    return ValidationError(
-        "One or more parameter values were invalid: Aggregated size of all range keys has exceeded "
-        "the size limit of {} bytes",
-        kSortKeyBytesMax);
-  }
-  return absl::OkStatus();
+  return CheckKeyBytes(bytes, is_partition);
 }
 
 // Calls `check(index, parts, is_partition)` for the key attributes of each index, in the service's

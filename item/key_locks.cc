@@ -1,5 +1,7 @@
 #include "item/key_locks.h"
 
+#include <algorithm>
+
 namespace varve::item {
 
 KeyLocks::Outcome KeyLocks::Request(uint64_t hash, Node* node, bool may_queue) {
@@ -54,6 +56,22 @@ void KeyLocks::Unlock(uint64_t hash) {
     next = node->waiter;
   }
   next.Wake();
+}
+
+void KeyLocks::SortForLocking(std::vector<uint64_t>& hashes) {
+  std::sort(hashes.begin(), hashes.end());
+  hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
+}
+
+io::Task<std::vector<KeyLocks::Guard>> KeyLocks::LockAll(std::vector<uint64_t> hashes) {
+  SortForLocking(hashes);
+  std::vector<Guard> locks;
+  locks.reserve(hashes.size());
+  for (const uint64_t hash : hashes) {
+    Guard lock = co_await Lock(hash);
+    locks.push_back(std::move(lock));
+  }
+  co_return locks;
 }
 
 }  // namespace varve::item

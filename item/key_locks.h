@@ -19,9 +19,11 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/checksum.h"
 #include "io/sync.h"
+#include "io/task.h"
 
 namespace varve::item {
 
@@ -63,6 +65,11 @@ class KeyLocks {
   auto LockUnlessTransaction(uint64_t hash) { return MakeAwaiter(hash, Mode::kNotBehindOne); }
   // The same for a transaction itself.
   auto LockForTransaction(uint64_t hash) { return MakeAwaiter(hash, Mode::kTransaction); }
+  // The locks of several, waiting for each; hashes may repeat. They are taken in one order, so that
+  // no two tasks that take theirs like this wait for each other.
+  io::Task<std::vector<Guard>> LockAll(std::vector<uint64_t> hashes);
+  // That order, each once.
+  static void SortForLocking(std::vector<uint64_t>& hashes);
   // The lock if nobody has it.
   Guard TryLock(uint64_t hash);
   // Whether a transaction has the lock or waits for it.

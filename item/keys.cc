@@ -21,19 +21,7 @@ Status CheckKeyValue(const TableKey::Part& part, bool is_partition, ValueView va
         "contain an empty {} value. Key: {}",
         value.Is(ValueType::kString) ? "string" : "binary", part.name);
   }
-  if (is_partition && bytes > kPartitionKeyBytesMax) {
-    return ValidationError(  // "of2048": so says the service
-        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size "
-        "limit of{} bytes",
-        kPartitionKeyBytesMax);
-  }
-  if (!is_partition && bytes > kSortKeyBytesMax) {
-    return ValidationError(
-        "One or more parameter values were invalid: Aggregated size of all range keys has exceeded "
-        "the size limit of {} bytes",
-        kSortKeyBytesMax);
-  }
-  return absl::OkStatus();
+  return CheckKeyBytes(bytes, is_partition);
 }
 
 Status CheckItemKeyPart(const TableKey::Part& part, bool is_partition, const ItemView& item) {
@@ -69,6 +57,22 @@ void AppendPartitionKey(std::string& to, ValueView value) {
 }
 
 }  // namespace
+
+Status CheckKeyBytes(size_t bytes, bool is_partition) {
+  if (is_partition && bytes > kPartitionKeyBytesMax) {
+    return ValidationError(  // "of2048": so says the service
+        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size "
+        "limit of{} bytes",
+        kPartitionKeyBytesMax);
+  }
+  if (!is_partition && bytes > kSortKeyBytesMax) {
+    return ValidationError(
+        "One or more parameter values were invalid: Aggregated size of all range keys has exceeded "
+        "the size limit of {} bytes",
+        kSortKeyBytesMax);
+  }
+  return absl::OkStatus();
+}
 
 expression::KeySchema TableKey::schema() const {
   expression::KeySchema schema;

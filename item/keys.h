@@ -43,6 +43,9 @@ struct TableKey {
   expression::KeySchema schema() const;
 };
 
+// Whether the attributes of a partition key, or of a sort key, take too many bytes together.
+Status CheckKeyBytes(size_t bytes, bool is_partition);
+
 // Whether `key` has exactly the key's attributes, of their types, neither empty nor too long.
 Status CheckKey(const TableKey& table_key, const ItemView& key);
 

@@ -233,19 +233,11 @@ io::Task<StatusOr<uint64_t>> Store::ExpireStep(const Table& table, TimeToLive& i
   index.NoteExpiry(next);
   if (entries.empty()) co_return next;
 
-  // All locks in one order, as everybody takes them.
   std::vector<uint64_t> hashes;
   for (const TimeToLive::Entry& entry : entries) {
     hashes.push_back(KeyLocks::HashOf(entry.item_key));
   }
-  std::sort(hashes.begin(), hashes.end());
-  hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
-  std::vector<KeyLocks::Guard> locks;
-  locks.reserve(hashes.size());
-  for (const uint64_t hash : hashes) {
-    KeyLocks::Guard lock = co_await locks_.Lock(hash);
-    locks.push_back(std::move(lock));
-  }
+  const std::vector<KeyLocks::Guard> locks = co_await locks_.LockAll(std::move(hashes));
   std::vector<std::string_view> keys;
   for (const TimeToLive::Entry& entry : entries) keys.push_back(entry.item_key);
   std::vector<std::optional<engine::PinnedValue>> items;

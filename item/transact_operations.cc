@@ -131,9 +131,7 @@ io::Task<Status> Store::LockForTransaction(const Transaction& transaction,
   for (const TransactionPart& part : transaction.parts) {
     if (part.error.ok()) hashes.push_back(KeyLocks::HashOf(part.key));
   }
-  // In one order, so that no two wait for each other.
-  std::sort(hashes.begin(), hashes.end());
-  hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
+  KeyLocks::SortForLocking(hashes);
   locks->reserve(hashes.size());
   for (const uint64_t hash : hashes) {
     KeyLocks::Guard lock = co_await locks_.LockForTransaction(hash);
