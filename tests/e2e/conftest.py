@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +33,19 @@ def own_server(tmp_path):
 @pytest.fixture(scope="session")
 def dynamodb(server):
     return server.client()
+
+
+@pytest.fixture(scope="session")
+def node_modules():
+    """What package.json names, installed."""
+    here = Path(__file__).resolve().parent
+    lock = here / "package-lock.json"
+    installed = here / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        subprocess.run(
+            ["npm", "ci", "--no-audit", "--no-fund"], cwd=here, check=True, timeout=600
+        )
+    return here / "node_modules"
 
 
 TABLE_NUMBERS = itertools.count()

@@ -27,6 +27,7 @@ import {
   waitUntilTableExists,
   waitUntilTableNotExists,
 } from "@aws-sdk/client-dynamodb";
+import { run } from "./steps.mjs";
 
 const TableName = "js-tour";
 const client = new DynamoDBClient({
@@ -37,7 +38,7 @@ const client = new DynamoDBClient({
 });
 const send = (Command, input) => client.send(new Command({ TableName, ...input }));
 
-const steps = {
+await run({
   async "a table with class and deletion protection"() {
     const { TableDescription } = await send(CreateTableCommand, {
       KeySchema: [
@@ -259,10 +260,5 @@ const steps = {
     await send(DeleteTableCommand, {});
     await waitUntilTableNotExists({ client, maxWaitTime: 20, minDelay: 1 }, { TableName });
   },
-};
-
-for (const [name, step] of Object.entries(steps)) {
-  await step();
-  console.log(`ok: ${name}`);
-}
+});
 client.destroy();
