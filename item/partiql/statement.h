@@ -59,8 +59,8 @@ struct Statement {
   bool is_read() const { return kind == Kind::kSelect; }
 };
 
-// `parameters` stand for the question marks, in their order. They must stay where they are as long
-// as the statement is used.
+// `text` is UTF-8. `parameters` stand for the question marks, in their order. They must stay where
+// they are as long as the statement is used.
 StatusOr<Statement> Compile(std::string_view text, const std::vector<Value>& parameters);
 
 // A copy of a condition. Values refer to the same bytes.
