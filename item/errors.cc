@@ -114,6 +114,13 @@ std::string_view ErrorTypeName(ErrorType type) {
   return "InternalServerError";
 }
 
+std::optional<ErrorType> ErrorTypeNamed(std::string_view name) {
+  for (uint8_t i = 0; i <= static_cast<uint8_t>(ErrorType::kGlobalTableNotFoundException); ++i) {
+    if (ErrorTypeName(static_cast<ErrorType>(i)) == name) return static_cast<ErrorType>(i);
+  }
+  return std::nullopt;
+}
+
 Status MakeError(ErrorType type, std::string_view message) {
   Status status(CodeOf(type), absl::string_view(message.data(), message.size()));
   const char code = static_cast<char>(type);

@@ -39,11 +39,13 @@ enum class ErrorType : uint8_t {
   kBackupNotFoundException,
   kExportNotFoundException,
   kImportNotFoundException,
-  kGlobalTableNotFoundException,
+  kGlobalTableNotFoundException,  // the last
 };
 
 // "ValidationException" and so on.
 std::string_view ErrorTypeName(ErrorType type);
+// The type of that name; nothing if there is none.
+std::optional<ErrorType> ErrorTypeNamed(std::string_view name);
 
 // A status of `type` with `message`, the service's words.
 Status MakeError(ErrorType type, std::string_view message);

@@ -104,4 +104,6 @@ Status ValidateItem(std::string_view encoded) {
   return Validator(encoded).Value(encoded, 1);
 }
 
+Status ValidateValue(std::string_view encoded) { return Validator(encoded).Value(encoded, 2); }
+
 }  // namespace varve::item

@@ -334,5 +334,7 @@ class ValueBuilder {
 // deep, no empty set. For bytes that come from outside or are being verified; everything else may
 // be viewed at once. Corruption says what is wrong at which byte.
 Status ValidateItem(std::string_view encoded);
+// The same of an attribute's value.
+Status ValidateValue(std::string_view encoded);
 
 }  // namespace varve::item
