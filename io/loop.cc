@@ -15,6 +15,8 @@
 namespace varve::io {
 namespace {
 
+constexpr size_t kScratchBytes = size_t{64} << 10;
+
 Task<void> RunAndTell(Task<void> task, Executor* home, bool* done) {
   co_await task;
   task = Task<void>();
@@ -42,6 +44,11 @@ LoopExecutor::~LoopExecutor() {
   }
   while (wakers_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   close(wake_fd_);
+}
+
+std::span<char> LoopExecutor::ScratchBuffer() {
+  if (scratch_ == nullptr) scratch_ = std::make_unique_for_overwrite<char[]>(kScratchBytes);
+  return {scratch_.get(), kScratchBytes};
 }
 
 void LoopExecutor::Submit(Operation& operation) {

@@ -8,10 +8,13 @@
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "io/executor.h"
+#include "io/subscription.h"
 
 namespace varve::io {
 
@@ -27,6 +30,18 @@ class LoopExecutor : public Executor {
 
   void Submit(Operation& operation) final;
   void Post(std::coroutine_handle<> coroutine) final;
+
+  // Starts `subscription`, which is not active. False if this executor has no such requests. Like
+  // the others below, called on the executor's own thread.
+  virtual bool Subscribe(Subscription& subscription) { return false; }
+  // Asks for the end of an active subscription; what arrives until then is kept.
+  virtual void Unsubscribe(Subscription& subscription) {}
+  // Of an arrival that was taken from a subscription, until it is given back.
+  virtual const char* BufferData(uint16_t buffer) { return nullptr; }
+  virtual void GiveBack(uint16_t buffer) {}
+
+  // For what is read and used up before anything else runs.
+  std::span<char> ScratchBuffer();
 
   // Runs the loop on the calling thread until `task` and everything spawned meanwhile has finished.
   // One thread at a time.
@@ -52,6 +67,11 @@ class LoopExecutor : public Executor {
     --in_flight_;
     ready_.push_back(operation.waiter);
   }
+
+  // A subscription counts as one operation from its start to its end.
+  void CountStart() { ++in_flight_; }
+  void CountEnd() { --in_flight_; }
+  void MakeReady(std::coroutine_handle<> coroutine) { ready_.push_back(coroutine); }
 
   // Whether a coroutine is ready to go on.
   bool HasReady() const { return !ready_.empty(); }
@@ -93,6 +113,7 @@ class LoopExecutor : public Executor {
   std::vector<Timer> timers_;  // a heap
   uint64_t timers_made_ = 0;
   uint64_t in_flight_ = 0;
+  std::unique_ptr<char[]> scratch_;
 
   const int wake_fd_;
   // Whether posted_ may have something: spares the loop the lock. Relaxed, because the loop looks

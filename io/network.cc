@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace varve::io {
@@ -37,6 +40,19 @@ StatusOr<Address> ParseAddress(const std::string& text, uint16_t port) {
     return address;
   }
   return InvalidArgument("{}: not a numeric IPv4 or IPv6 address", text);
+}
+
+StatusOr<Address> UnixAddress(const std::string& path) {
+  Address address;
+  auto* const unix_address = reinterpret_cast<sockaddr_un*>(&address.storage);
+  if (path.empty() || path.size() >= sizeof unix_address->sun_path) {
+    return InvalidArgument("{}: the path of a socket has 1 to {} bytes", path,
+                           sizeof unix_address->sun_path - 1);
+  }
+  unix_address->sun_family = AF_UNIX;
+  memcpy(unix_address->sun_path, path.c_str(), path.size() + 1);
+  address.length = sizeof *unix_address;
+  return address;
 }
 
 Status NetworkError(int error, std::string_view what) {
@@ -74,6 +90,31 @@ StatusOr<Socket> Listen(const ListenOptions& options) {
   return socket;
 }
 
+StatusOr<Socket> ListenUnix(const std::string& path, int backlog) {
+  VARVE_ASSIGN_OR_RETURN(const Address address, UnixAddress(path));
+  const std::string what = fmt::format("listen on {}", path);
+  Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return NetworkError(errno, what);
+  struct stat status;
+  if (lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
+    const Socket probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const bool refused = connect(probe.fd(), address.get(), address.length) != 0 &&
+                         errno == ECONNREFUSED;  // nobody listens
+    if (refused) unlink(path.c_str());
+  }
+  // The mode that bind gives the path, which nobody may widen in between.
+  fchmod(socket.fd(), S_IRUSR | S_IWUSR);
+  if (bind(socket.fd(), address.get(), address.length) != 0) return NetworkError(errno, what);
+  if (listen(socket.fd(), backlog) != 0) {
+    const int error = errno;
+    unlink(path.c_str());
+    return NetworkError(error, what);
+  }
+  return socket;
+}
+
+void RemoveUnixSocket(const std::string& path) { unlink(path.c_str()); }
+
 StatusOr<uint16_t> LocalPort(const Socket& socket) {
   sockaddr_storage storage = {};
   socklen_t length = sizeof storage;
@@ -89,6 +130,7 @@ std::string PeerName(const Socket& socket) {
   sockaddr_storage storage = {};
   socklen_t length = sizeof storage;
   if (getpeername(socket.fd(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return "?";
+  if (storage.ss_family == AF_UNIX) return "unix";
   char text[INET6_ADDRSTRLEN] = {};
   if (storage.ss_family == AF_INET6) {
     const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
@@ -110,12 +152,53 @@ StatusOr<Socket> Connect(const std::string& text, uint16_t port) {
   return socket;
 }
 
-Task<StatusOr<Socket>> Accept(const Socket& listener) {
+StatusOr<Socket> ConnectUnix(const std::string& path) {
+  VARVE_ASSIGN_OR_RETURN(const Address address, UnixAddress(path));
+  const std::string what = fmt::format("connect to {}", path);
+  Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return NetworkError(errno, what);
+  if (connect(socket.fd(), address.get(), address.length) != 0) return NetworkError(errno, what);
+  return socket;
+}
+
+bool IsUnixSocket(const Socket& socket) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  return getsockopt(socket.fd(), SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
+namespace {
+
+// Of a Unix-domain listener. When it is shut down, its accept says only that there is nothing
+// (EAGAIN), and a request that waits in the kernel would wait for ever: what tells is poll.
+Task<int64_t> AcceptUnix(const Socket* listener) {
   for (;;) {
-    const int64_t result = co_await Perform(OperationOn(listener, Operation::Kind::kAccept));
+    co_await WaitReadable(*listener);
+    pollfd poll_fd{listener->fd(), POLLIN | POLLRDHUP, 0};
+    if (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP)) != 0) {
+      co_return -EINVAL;
+    }
+    const int descriptor = accept4(listener->fd(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (descriptor >= 0) co_return descriptor;
+    if (errno != EAGAIN) co_return -errno;
+  }
+}
+
+Task<int64_t> AcceptAny(const Socket* listener) {
+  const int64_t result = co_await Perform(OperationOn(*listener, Operation::Kind::kAccept));
+  co_return result;
+}
+
+}  // namespace
+
+Task<StatusOr<Socket>> Accept(const Socket& listener) {
+  const bool is_unix = IsUnixSocket(listener);
+  for (;;) {
+    Task<int64_t> accept = is_unix ? AcceptUnix(&listener) : AcceptAny(&listener);
+    const int64_t result = co_await accept;
     if (result >= 0) {
       Socket socket(static_cast<int>(result));
-      SetOption(socket, IPPROTO_TCP, TCP_NODELAY);
+      if (!is_unix) SetOption(socket, IPPROTO_TCP, TCP_NODELAY);
       co_return socket;
     }
     const int error = static_cast<int>(-result);

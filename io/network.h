@@ -60,14 +60,30 @@ struct ListenOptions {
 // refuses (the port is taken, no permission).
 StatusOr<Socket> Listen(const ListenOptions& options);
 
+// Listens on a Unix-domain stream socket at `path`, which only the user of this process may connect
+// to. A socket that nobody listens on any more, left behind by a process that was killed, is
+// replaced. InvalidArgument for a path that is too long (107 bytes) or empty; Unavailable if
+// somebody listens there, if something that is no socket is in the way, or if the system refuses.
+// Closing the socket leaves the path: remove it with RemoveUnixSocket first.
+StatusOr<Socket> ListenUnix(const std::string& path, int backlog = 1024);
+
+bool IsUnixSocket(const Socket& socket);
+
+// Removes the path of a socket of ListenUnix. Fine if it is gone.
+void RemoveUnixSocket(const std::string& path);
+
 // The port a socket is bound to.
 StatusOr<uint16_t> LocalPort(const Socket& socket);
 
-// "address:port" of the other end, or "?" if the connection is gone.
+// "address:port" of the other end, "unix" of a Unix-domain socket, or "?" if the connection is
+// gone.
 std::string PeerName(const Socket& socket);
 
 // Connects, blocking the calling thread: for clients and tests. `address` is numeric.
 StatusOr<Socket> Connect(const std::string& address, uint16_t port);
+
+// The same to a Unix-domain socket.
+StatusOr<Socket> ConnectUnix(const std::string& path);
 
 // Waits for a connection. TCP_NODELAY is set on it. ResourceExhausted when the process or the
 // system is out of descriptors or memory: wait a little and try again. Unavailable once the

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -24,7 +25,10 @@ constexpr uint64_t kOperationTag = 0;
 constexpr uint64_t kPolledOperationTag = 1;  // the operation waits until its socket is ready
 constexpr uint64_t kWakeUpTag = 2;           // with its number above
 constexpr uint64_t kIgnoredTag = 3;
+constexpr uint64_t kSubscriptionTag = 4;
 constexpr int kTagBits = 3;
+
+constexpr uint16_t kReceiveBufferGroup = 0;
 
 const char* Reason(int error) {
   const char* const text = strerrordesc_np(error);
@@ -51,6 +55,7 @@ StatusOr<std::unique_ptr<UringExecutor>> UringExecutor::Create(Use use) {
 
 UringExecutor::~UringExecutor() {
   if (initialized_) io_uring_queue_exit(&ring_);
+  if (buffer_ring_ != nullptr) munmap(buffer_ring_, kBufferRingBytes);
 }
 
 // The flags of newer kernels first: completions are processed when the ring's own thread asks for
@@ -99,7 +104,105 @@ Status UringExecutor::Initialize() {
   return absl::OkStatus();
 }
 
-void UringExecutor::Enqueue(Operation& operation) { queue_.push_back({&operation, false}); }
+void UringExecutor::Enqueue(Operation& operation) {
+  queue_.push_back({&operation, Queued::What::kOperation});
+}
+
+// ---- Subscriptions
+
+bool UringExecutor::MakeReceiveBuffers() {
+  void* const memory =
+      mmap(nullptr, kBufferRingBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  io_uring_buf_reg registration = {};
+  registration.ring_addr = reinterpret_cast<uint64_t>(memory);
+  registration.ring_entries = kReceiveBuffers;
+  registration.bgid = kReceiveBufferGroup;
+  if (io_uring_register_buf_ring(&ring_, &registration, 0) != 0) {
+    munmap(memory, kBufferRingBytes);
+    return false;
+  }
+  buffer_ring_ = static_cast<io_uring_buf_ring*>(memory);
+  buffers_ = static_cast<char*>(memory) + kBufferRingHeaderBytes;
+  for (unsigned i = 0; i < kReceiveBuffers; ++i) GiveBack(static_cast<uint16_t>(i));
+  return true;
+}
+
+const char* UringExecutor::BufferData(uint16_t buffer) {
+  return buffers_ + size_t{buffer} * kReceiveBufferBytes;
+}
+
+void UringExecutor::GiveBack(uint16_t buffer) {
+  io_uring_buf_ring_add(buffer_ring_, buffers_ + size_t{buffer} * kReceiveBufferBytes,
+                        kReceiveBufferBytes, buffer, io_uring_buf_ring_mask(kReceiveBuffers), 0);
+  io_uring_buf_ring_advance(buffer_ring_, 1);
+}
+
+bool UringExecutor::Subscribe(Subscription& subscription) {
+  const bool receives = subscription.kind == Subscription::Kind::kReceive;
+  Support& support = receives ? receives_ : accepts_;
+  if (support.refused) return false;
+  if (receives && buffer_ring_ == nullptr && !MakeReceiveBuffers()) {
+    support.refused = true;
+    return false;
+  }
+  subscription.active = true;
+  CountStart();
+  queue_.push_back({&subscription, Queued::What::kSubscription});
+  return true;
+}
+
+void UringExecutor::Unsubscribe(Subscription& subscription) {
+  queue_.push_back({&subscription, Queued::What::kCancellation});
+}
+
+void UringExecutor::PrepareSubscription(io_uring_sqe* sqe, const Subscription& subscription) {
+  if (subscription.kind == Subscription::Kind::kAccept) {
+    io_uring_prep_multishot_accept(sqe, subscription.fd, nullptr, nullptr, SOCK_CLOEXEC);
+    return;
+  }
+  io_uring_prep_recv_multishot(sqe, subscription.fd, nullptr, 0, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = kReceiveBufferGroup;
+}
+
+void UringExecutor::HandleArrival(Subscription& subscription, int32_t result, uint32_t flags) {
+  const bool receives = subscription.kind == Subscription::Kind::kReceive;
+  Support& support = receives ? receives_ : accepts_;
+  if ((flags & IORING_CQE_F_MORE) == 0) {
+    subscription.active = false;
+    CountEnd();
+  }
+  const bool has_buffer = (flags & IORING_CQE_F_BUFFER) != 0;
+  const auto buffer = static_cast<uint16_t>(has_buffer ? flags >> IORING_CQE_BUFFER_SHIFT : 0);
+  if (result > 0 || (result == 0 && !receives)) {
+    support.proven = true;
+    subscription.arrivals.push_back({result, buffer});
+  } else {
+    if (has_buffer) GiveBack(buffer);
+    switch (-result) {
+      case 0:
+        support.proven = true;
+        subscription.ended = true;
+        break;
+      case ENOBUFS:  // all buffers are out
+      case ECANCELED:
+      case EAGAIN:
+      case EINTR:
+        break;
+      case EINVAL:
+        // What a kernel says that does not know the request; so does a listener that was shut down.
+        if (!support.proven) subscription.refused = true;
+        [[fallthrough]];
+      default:
+        subscription.error = -result;
+        subscription.ended = !subscription.refused;
+    }
+  }
+  if (subscription.waiter) MakeReady(std::exchange(subscription.waiter, nullptr));
+}
+
+// ---- The ring
 
 void UringExecutor::Submit() {
   for (;;) {
@@ -125,19 +228,31 @@ void UringExecutor::PrepareQueued() {
   std::vector<Queued> queue;
   queue.swap(queue_);  // a submission on the way may reap, and that may queue
   for (const Queued& queued : queue) {
-    const Operation& operation = *queued.operation;
+    if (queued.what == Queued::What::kSubscription) {
+      io_uring_sqe* const sqe = NextSqe();
+      PrepareSubscription(sqe, *static_cast<const Subscription*>(queued.subject));
+      io_uring_sqe_set_data64(sqe, reinterpret_cast<uint64_t>(queued.subject) | kSubscriptionTag);
+      continue;
+    }
+    if (queued.what == Queued::What::kCancellation) {
+      io_uring_sqe* const sqe = NextSqe();
+      io_uring_prep_cancel64(sqe, reinterpret_cast<uint64_t>(queued.subject) | kSubscriptionTag, 0);
+      io_uring_sqe_set_data64(sqe, kIgnoredTag);
+      continue;
+    }
+    const Operation& operation = *static_cast<const Operation*>(queued.subject);
     // Before the entry is taken: registering is a system call of its own.
     if (operation.region != nullptr) RegisteredIndex(*operation.region);
     io_uring_sqe* const sqe = NextSqe();
     uint64_t tag = kOperationTag;
-    if (queued.poll_first) {
+    if (queued.what == Queued::What::kPolledOperation) {
       const bool sends = operation.kind == Operation::Kind::kSend;
       io_uring_prep_poll_add(sqe, operation.fd, sends ? POLLOUT : POLLIN);
       tag = kPolledOperationTag;
     } else {
       Prepare(sqe, operation);
     }
-    io_uring_sqe_set_data64(sqe, reinterpret_cast<uint64_t>(queued.operation) | tag);
+    io_uring_sqe_set_data64(sqe, reinterpret_cast<uint64_t>(queued.subject) | tag);
   }
   if (queue_.empty()) {
     queue.clear();
@@ -231,11 +346,16 @@ void UringExecutor::HandleCompletion(uint64_t user_data, int32_t result, uint32_
     if (ended && user_data >> kTagBits == wake_ups_armed_) wake_up_armed_ = false;
     return;
   }
-  Operation& operation = *reinterpret_cast<Operation*>(user_data & ~kTagMask);
+  void* const subject = reinterpret_cast<void*>(user_data & ~kTagMask);
+  if (tag == kSubscriptionTag) {
+    HandleArrival(*static_cast<Subscription*>(subject), result, flags);
+    return;
+  }
+  Operation& operation = *static_cast<Operation*>(subject);
   if (tag == kPolledOperationTag) {
-    queue_.push_back({&operation, false});
+    queue_.push_back({&operation, Queued::What::kOperation});
   } else if (result == -EAGAIN && IsSocketOperation(operation)) {
-    queue_.push_back({&operation, true});
+    queue_.push_back({&operation, Queued::What::kPolledOperation});
   } else {
     Complete(operation, result);
   }

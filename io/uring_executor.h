@@ -26,9 +26,22 @@ class UringExecutor final : public LoopExecutor {
   explicit UringExecutor(Use use) : use_(use) {}  // for Create
   ~UringExecutor() override;
 
+  bool Subscribe(Subscription& subscription) override;
+  void Unsubscribe(Subscription& subscription) override;
+  const char* BufferData(uint16_t buffer) override;
+  void GiveBack(uint16_t buffer) override;
+
  private:
   // Registered buffers a ring holds; the oldest makes room for the next.
   static constexpr unsigned kRegionsMax = 64;
+  // Buffers for what sockets receive: they are handed out in turn, so that all of them should fit
+  // into a core's own cache.
+  static constexpr unsigned kReceiveBuffers = 64;
+  static constexpr unsigned kReceiveBufferBytes = 16 << 10;
+  // The ring of the free ones takes whole pages; the buffers follow it.
+  static constexpr size_t kBufferRingHeaderBytes = 4096;
+  static constexpr size_t kBufferRingBytes =
+      kBufferRingHeaderBytes + size_t{kReceiveBuffers} * kReceiveBufferBytes;
   struct Slot {
     uint64_t region_id = 0;  // 0: empty
     bool refused = false;
@@ -49,16 +62,35 @@ class UringExecutor final : public LoopExecutor {
   void ArmWakeUp();
   void Reap();
   void HandleCompletion(uint64_t user_data, int32_t result, uint32_t flags);
+  bool MakeReceiveBuffers();
+  void PrepareSubscription(io_uring_sqe* sqe, const Subscription& subscription);
+  void HandleArrival(Subscription& subscription, int32_t result, uint32_t flags);
 
   const Use use_;
   bool initialized_ = false;
   io_uring ring_;
 
   struct Queued {
-    Operation* operation;
-    bool poll_first;  // a socket that was not ready
+    enum class What : uint8_t {
+      kOperation,
+      kPolledOperation,  // on a socket that was not ready
+      kSubscription,
+      kCancellation,  // of a subscription
+    };
+    void* subject;  // an Operation or a Subscription
+    What what;
   };
   std::vector<Queued> queue_;
+
+  // Whether this kernel refused subscriptions of a kind, or has completed one.
+  struct Support {
+    bool refused = false;
+    bool proven = false;
+  };
+  Support accepts_;
+  Support receives_;
+  io_uring_buf_ring* buffer_ring_ = nullptr;  // followed in memory by the buffers
+  char* buffers_ = nullptr;
 
   bool wake_up_armed_ = false;
   uint64_t wake_ups_armed_ = 0;  // numbers them: the last one counts
