@@ -1,5 +1,6 @@
 #include "io/loop.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -129,6 +130,17 @@ void LoopExecutor::CompleteTimers() {
     timers_.pop_back();
     Complete(*operation, 0);
   }
+}
+
+void LoopExecutor::CancelTimer(Operation& operation) {
+  const auto found = std::find_if(timers_.begin(), timers_.end(), [&operation](const Timer& timer) {
+    return timer.operation == &operation;
+  });
+  if (found == timers_.end()) return;
+  *found = timers_.back();
+  timers_.pop_back();
+  std::make_heap(timers_.begin(), timers_.end());
+  Complete(operation, -ECANCELED);
 }
 
 std::optional<uint64_t> LoopExecutor::TimeUntilTimer() const {

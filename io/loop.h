@@ -31,6 +31,9 @@ class LoopExecutor : public Executor {
   void Submit(Operation& operation) final;
   void Post(std::coroutine_handle<> coroutine) final;
 
+  // Completes a timeout now, with -ECANCELED; does nothing if its time had come. Its own thread.
+  void CancelTimer(Operation& operation);
+
   // Starts `subscription`, which is not active. False if this executor has no such requests. Like
   // the others below, called on the executor's own thread.
   virtual bool Subscribe(Subscription& subscription) { return false; }

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -159,6 +160,48 @@ StatusOr<Socket> ConnectUnix(const std::string& path) {
   if (!socket.valid()) return NetworkError(errno, what);
   if (connect(socket.fd(), address.get(), address.length) != 0) return NetworkError(errno, what);
   return socket;
+}
+
+namespace {
+
+// A socket that was told to connect and has not blocked.
+StatusOr<Socket> BeginConnect(const Address& address, std::string_view what) {
+  Socket socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return NetworkError(errno, what);
+  if (connect(socket.fd(), address.get(), address.length) != 0 && errno != EINPROGRESS) {
+    return NetworkError(errno, what);
+  }
+  return socket;
+}
+
+}  // namespace
+
+StatusOr<Socket> StartConnect(const std::string& text, uint16_t port) {
+  VARVE_ASSIGN_OR_RETURN(const Address address, ParseAddress(text, port));
+  VARVE_ASSIGN_OR_RETURN(Socket socket,
+                         BeginConnect(address, fmt::format("connect to {} port {}", text, port)));
+  SetOption(socket, IPPROTO_TCP, TCP_NODELAY);
+  return socket;
+}
+
+StatusOr<Socket> StartConnectUnix(const std::string& path) {
+  VARVE_ASSIGN_OR_RETURN(const Address address, UnixAddress(path));
+  return BeginConnect(address, fmt::format("connect to {}", path));
+}
+
+Task<Status> FinishConnect(const Socket& socket) {
+  for (;;) {
+    // Sends nothing, which waits all the same until the socket is connected.
+    char nothing = 0;
+    Operation operation = OperationOn(socket, Operation::Kind::kSend);
+    operation.data = &nothing;
+    const int64_t result = co_await Perform(operation);
+    if (result == -EINTR || result == -EAGAIN) continue;
+    if (result < 0) co_return NetworkError(static_cast<int>(-result), "connect");
+    // From here on the executors do the waiting.
+    fcntl(socket.fd(), F_SETFL, fcntl(socket.fd(), F_GETFL) & ~O_NONBLOCK);
+    co_return absl::OkStatus();
+  }
 }
 
 bool IsUnixSocket(const Socket& socket) {

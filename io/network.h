@@ -85,6 +85,18 @@ StatusOr<Socket> Connect(const std::string& address, uint16_t port);
 // The same to a Unix-domain socket.
 StatusOr<Socket> ConnectUnix(const std::string& path);
 
+// The same without blocking anybody: begins to connect and returns; FinishConnect waits until it is
+// done. Unavailable if the system refuses at once.
+//
+//   VARVE_ASSIGN_OR_CO_RETURN(Socket socket, StartConnect("127.0.0.1", 7411));
+//   const Status connected = co_await FinishConnect(socket);
+StatusOr<Socket> StartConnect(const std::string& address, uint16_t port);
+StatusOr<Socket> StartConnectUnix(const std::string& path);
+
+// Waits until `socket` of StartConnect is connected, or cannot be (Unavailable). Shutdown(socket)
+// ends the wait.
+Task<Status> FinishConnect(const Socket& socket);
+
 // Waits for a connection. TCP_NODELAY is set on it. ResourceExhausted when the process or the
 // system is out of descriptors or memory: wait a little and try again. Unavailable once the
 // listener was shut down.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/acceptor.h"
+#include "io/alarm.h"
 #include "io/io.h"
 #include "io/receive_stream.h"
 #include "tests/support/io_fixture.h"
@@ -185,6 +186,91 @@ TEST_P(NetworkTest, ListensOnlyWhereItCan) {
   const auto first = Listen({.reuse_port = true});
   ASSERT_TRUE(first.ok());
   EXPECT_TRUE(Listen({.port = *LocalPort(*first), .reuse_port = true}).ok());
+}
+
+// ---- Connecting
+
+TEST_P(NetworkTest, ConnectsWithoutBlocking) {
+  struct Run {
+    static Task<Status> Do(const Socket* listener, uint16_t port) {
+      VARVE_ASSIGN_OR_CO_RETURN(const Socket client, StartConnect("127.0.0.1", port));
+      const Status connected = co_await FinishConnect(client);
+      if (!connected.ok()) co_return connected;
+      VARVE_ASSIGN_OR_CO_RETURN(const Socket server, co_await Accept(*listener));
+      const Status sent = co_await Send(server, "hello");
+      if (!sent.ok()) co_return sent;
+      char bytes[5];
+      const StatusOr<size_t> got = co_await Receive(client, bytes);
+      if (!got.ok()) co_return got.status();
+      co_return *got == 5 ? absl::OkStatus() : Unavailable("{} bytes", *got);
+    }
+  };
+  EXPECT_EQ(Await(Run::Do(&listener_, port_)), absl::OkStatus());
+}
+
+TEST_P(NetworkTest, SaysThatNobodyListens) {
+  listener_.Close();
+  struct Run {
+    static Task<Status> Do(uint16_t port) {
+      const StatusOr<Socket> client = StartConnect("127.0.0.1", port);
+      if (!client.ok()) co_return client.status();
+      const Status connected = co_await FinishConnect(*client);
+      co_return connected;
+    }
+  };
+  EXPECT_EQ(Await(Run::Do(port_)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(StartConnectUnix(Path("nobody")).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(StartConnect("nowhere", 1).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(NetworkTest, ShutdownEndsAConnectionInTheMaking) {
+  // Nobody answers a listener's clients beyond its backlog.
+  const StatusOr<Socket> full = Listen({.backlog = 0});
+  ASSERT_TRUE(full.ok());
+  const uint16_t port = *LocalPort(*full);
+  const Socket first = *Connect("127.0.0.1", port);
+  struct Run {
+    static Task<void> Finish(const Socket* socket, std::optional<Status>* end) {
+      const Status status = co_await FinishConnect(*socket);
+      *end = status;
+    }
+    static Task<Status> Do(uint16_t port) {
+      const StatusOr<Socket> client = StartConnect("127.0.0.1", port);
+      if (!client.ok()) co_return client.status();
+      std::optional<Status> end;
+      TaskGroup group;
+      group.Add(Finish(&*client, &end));
+      co_await Yield();
+      Shutdown(*client);
+      co_await group.Wait();
+      co_return *end;
+    }
+  };
+  EXPECT_EQ(Await(Run::Do(port)).code(), absl::StatusCode::kUnavailable);
+}
+
+// ---- Alarms
+
+TEST_P(NetworkTest, AnAlarmRingsOrIsWoken) {
+  struct Run {
+    static Task<void> Wake(Alarm* alarm) {
+      alarm->Wake();
+      co_return;
+    }
+    static Task<uint64_t> Do(uint64_t hour_ns) {
+      Alarm alarm;
+      alarm.Wake();  // nobody sleeps
+      co_await alarm.Sleep(1);
+      const uint64_t begin_ns = MonotonicNowNs();
+      for (int i = 0; i < 3; ++i) {
+        Executor::Current()->Spawn(Wake(&alarm));
+        co_await alarm.Sleep(hour_ns);
+      }
+      co_return MonotonicNowNs() - begin_ns;
+    }
+  };
+  constexpr uint64_t kHourNs = 3'600'000'000'000;
+  EXPECT_LT(Await(Run::Do(kHourNs)), kHourNs);
 }
 
 // ---- Streams
