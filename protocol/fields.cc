@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "item/utf8.h"
+
 namespace varve::protocol {
 
 using internal::WireType;
@@ -88,6 +90,11 @@ void FieldReader::Fail(std::string_view name, std::string_view what) {
   if (!status_.ok()) return;
   status_ = InvalidArgument("message: field {}{}{}, at byte {}: {}", key_number_,
                             name.empty() ? "" : ", ", name, p_ - begin_, what);
+}
+
+void FieldReader::CheckText(std::string_view name, std::string_view text) {
+  if (trust_ == Trust::kTrusted || !status_.ok()) return;
+  if (!item::IsUtf8(text)) Fail(name, "is not UTF-8");
 }
 
 void FieldReader::CheckItem(std::string_view name, std::string* bytes) {

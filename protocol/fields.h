@@ -230,6 +230,8 @@ class FieldReader {
   double ReadDouble(std::string_view name);
   std::string_view ReadBytes(std::string_view name);
   void Fail(std::string_view name, std::string_view what);
+  // Refuses what is not UTF-8 and not to be trusted: names and texts end up in items.
+  void CheckText(std::string_view name, std::string_view text);
   // Validates an item or value that is not to be trusted; `bytes` may be made canonical.
   void CheckItem(std::string_view name, std::string* bytes);
   void CheckValue(std::string_view name, std::string* bytes);
@@ -255,6 +257,7 @@ class FieldReader {
       }
     } else if constexpr (std::is_same_v<T, std::string>) {
       value = ReadBytes(name);
+      CheckText(name, value);
     } else if constexpr (std::is_same_v<T, item::Item>) {
       std::string bytes(ReadBytes(name));
       CheckItem(name, &bytes);

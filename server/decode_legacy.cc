@@ -1,6 +1,9 @@
 #include "server/decode_legacy.h"
 
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "item/errors.h"
 #include "server/json.h"
@@ -87,25 +90,42 @@ Status DecodeLegacy(const dom::object& json, const LegacyNames& names, item::Val
   const auto parameters = [to]() -> expression::LegacyParameters& {
     return to->has_value() ? **to : to->emplace();
   };
-  // One walk over the request, which nearly always finds nothing.
+  // One walk over the request, which nearly always finds nothing. Of members with the same name the
+  // last counts: the schema has looked at no other.
+  std::optional<dom::element> conditions, connect, key_conditions, updates, attributes_to_get;
   for (const dom::key_value_pair& field : json) {
     const std::string_view name = field.key;
     if (field.value.is_null()) continue;
     if (!names.conditions.empty() && name == names.conditions) {
-      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(field.value, &parameters().conditions));
+      conditions = field.value;
     } else if (!names.conditions.empty() && name == "ConditionalOperator") {
-      parameters().conditional_operator = TextOf(field.value) == "OR"
-                                              ? expression::ConditionalOperator::kOr
-                                              : expression::ConditionalOperator::kAnd;
+      connect = field.value;
     } else if (names.key_conditions && name == "KeyConditions") {
-      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(field.value, &parameters().key_conditions));
+      key_conditions = field.value;
     } else if (names.attribute_updates && name == "AttributeUpdates") {
-      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(field.value, &parameters().attribute_updates));
+      updates = field.value;
     } else if (names.attributes_to_get && name == "AttributesToGet") {
-      std::vector<std::string>& attributes = parameters().attributes_to_get.emplace();
-      for (const dom::element& attribute : ArrayOf(field.value)) {
-        if (!attribute.is_null()) attributes.emplace_back(TextOf(attribute));
-      }
+      attributes_to_get = field.value;
+    }
+  }
+  if (conditions) {
+    VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*conditions, &parameters().conditions));
+  }
+  if (connect) {
+    parameters().conditional_operator = TextOf(*connect) == "OR"
+                                            ? expression::ConditionalOperator::kOr
+                                            : expression::ConditionalOperator::kAnd;
+  }
+  if (key_conditions) {
+    VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*key_conditions, &parameters().key_conditions));
+  }
+  if (updates) {
+    VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*updates, &parameters().attribute_updates));
+  }
+  if (attributes_to_get) {
+    std::vector<std::string>& attributes = parameters().attributes_to_get.emplace();
+    for (const dom::element& attribute : ArrayOf(*attributes_to_get)) {
+      if (!attribute.is_null()) attributes.emplace_back(TextOf(attribute));
     }
   }
   return {};

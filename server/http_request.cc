@@ -150,6 +150,11 @@ bool RequestParser::ReserveBody(size_t bytes, size_t content_length) {
 RequestParser::Result RequestParser::Feed(std::string_view bytes, size_t* consumed) {
   *consumed = 0;
   if (bytes.empty()) return Result::kNeedMore;
+  // Beast wants the last chunk's five bytes at once; so many always come before a chunked body ends.
+  constexpr size_t kLastChunkBytes = 5;
+  if (impl_->is_header_done() && impl_->chunked() && bytes.size() < kLastChunkBytes) {
+    return Result::kNeedMore;
+  }
   error_code error;
   *consumed = impl_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (*consumed > 0) started_ = true;

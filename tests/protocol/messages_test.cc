@@ -160,6 +160,23 @@ TEST(Message, ThatIsMalformedSaysWhatAndWhere) {
   }
 }
 
+// What HTTP's JSON can't say must not come in here: a name ends up in an item.
+TEST(Message, TextThatIsNotUtf8IsRefused) {
+  item::UpdateItemRequest request;
+  request.table_name = "T";
+  request.key = ItemOf("k");
+  request.update_expression = "REMOVE #n";
+  request.expression_parameters.names.emplace();
+  request.expression_parameters.names->emplace_back("#n", "\xff");
+  std::string payload;
+  EncodeRequest(request, {}, payload);
+  item::UpdateItemRequest read;
+  RequestExtras extras;
+  EXPECT_THAT(Message(DecodeRequest(payload, &read, &extras)),
+              HasSubstr("ExpressionAttributeNames, at byte"));
+  EXPECT_THAT(Message(DecodeRequest(payload, &read, &extras)), HasSubstr("is not UTF-8"));
+}
+
 TEST(Message, ExtrasTravelWithAnyRequestAndAnswer) {
   std::string bytes;
   EncodeRequest(item::PutItemRequest{.table_name = "T", .item = ItemOf("x")},

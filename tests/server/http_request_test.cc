@@ -75,6 +75,16 @@ TEST_F(HttpRequestTest, LeavesThePipelinedNextRequestAlone) {
   EXPECT_EQ(request_.body, "");
 }
 
+TEST_F(HttpRequestTest, TakesAnEmptyChunkedBodyInPieces) {
+  constexpr std::string_view kEmpty =
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  for (size_t step = 1; step <= kEmpty.size(); ++step) {
+    ASSERT_EQ(Parse(kEmpty, step), Result::kDone) << step;
+    EXPECT_EQ(request_.body, "");
+    EXPECT_EQ(rest_, "");
+  }
+}
+
 TEST_F(HttpRequestTest, JoinsAChunkedBody) {
   constexpr std::string_view kChunked =
       "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
