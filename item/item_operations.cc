@@ -83,7 +83,7 @@ Status CheckCondition(const expression::Condition* condition, const OldItem& old
 
 }  // namespace
 
-io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request) {
+io::Task<StatusOr<Store::ItemRead>> Store::ReadItem(const GetItemRequest& request) {
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, Check(request, &expression_cache_));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
@@ -91,25 +91,31 @@ io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request
 
   VARVE_CO_RETURN_IF_ERROR(AdmitRead(*table, nullptr));
   const std::string key = EngineKey(table->key_space, table->key, request.key);
-  engine::PinnedValue value;
-  VARVE_ASSIGN_OR_CO_RETURN(const bool found, co_await Read(key, &value));
-  GetItemResponse response;
+  ItemRead read;
+  VARVE_ASSIGN_OR_CO_RETURN(read.found, co_await Read(key, &read.bytes));
   size_t item_bytes = 0;
-  if (found) {
-    const ItemView item(value.view());
-    if (expressions.projection) {
-      response.item = expressions.projection->Apply(item);
-    } else {
-      response.item.emplace(item);
-    }
+  if (read.found) {
+    const ItemView item(read.bytes.view());
+    if (expressions.projection) read.projected = expressions.projection->Apply(item);
     if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone || enforces_capacity()) {
       item_bytes = item.size_bytes();
     }
   }
   const double units = ReadUnits(item_bytes, request.consistent_read);
   ChargeRead(*table, nullptr, units);
-  response.consumed_capacity =
-      Capacity(request.return_consumed_capacity, request.table_name, units);
+  read.consumed_capacity = Capacity(request.return_consumed_capacity, request.table_name, units);
+  co_return read;
+}
+
+io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request) {
+  VARVE_ASSIGN_OR_CO_RETURN(ItemRead read, co_await ReadItem(request));
+  GetItemResponse response;
+  if (read.projected) {
+    response.item = std::move(read.projected);
+  } else if (read.found) {
+    response.item.emplace(ItemView(read.bytes.view()));
+  }
+  response.consumed_capacity = std::move(read.consumed_capacity);
   co_return response;
 }
 

@@ -227,6 +227,15 @@ void StartBehind(const std::string& key, bool forward, KeyBounds& bounds) {
 }  // namespace
 
 io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
+  return QueryPage(request, options_.page_bytes_max);
+}
+
+io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
+  return ScanPage(request, options_.page_bytes_max);
+}
+
+io::Task<StatusOr<QueryResponse>> Store::QueryPage(const QueryRequest& request,
+                                                   size_t page_bytes_max) {
   VARVE_CO_RETURN_IF_ERROR(CheckSelect(request));
   expression::Source source = PageSourceOf(expression::Operation::kQuery, request);
   source.key_condition = request.key_condition_expression;
@@ -263,6 +272,7 @@ io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
   scan.forward = request.scan_index_forward;
   if (start) StartBehind(target.PositionOf(*start), scan.forward, scan.bounds);
   scan.limit = request.limit;
+  scan.bytes_max = page_bytes_max;
   scan.filter = expressions.filter ? &*expressions.filter : nullptr;
   scan.count_only = request.select == Select::kCount;
   scan.consistent_read = request.consistent_read;
@@ -270,7 +280,8 @@ io::Task<StatusOr<QueryResponse>> Store::Query(const QueryRequest& request) {
   co_return co_await ReadPage(std::move(scan));
 }
 
-io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
+io::Task<StatusOr<ScanResponse>> Store::ScanPage(const ScanRequest& request,
+                                                 size_t page_bytes_max) {
   VARVE_CO_RETURN_IF_ERROR(CheckSelect(request));
   expression::Source source = PageSourceOf(expression::Operation::kScan, request);
   if (source.invalid_start.ok()) source.invalid_start = CheckSegment(request);
@@ -318,6 +329,7 @@ io::Task<StatusOr<ScanResponse>> Store::Scan(const ScanRequest& request) {
   scan.index = target.index();
   scan.fill_cache = false;
   scan.limit = request.limit;
+  scan.bytes_max = page_bytes_max;
   scan.filter = expressions.filter ? &*expressions.filter : nullptr;
   scan.count_only = request.select == Select::kCount;
   scan.consistent_read = request.consistent_read;

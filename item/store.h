@@ -110,7 +110,33 @@ class Store {
   // Whether there is a table of this name or ARN.
   bool HasTable(std::string_view name) const { return catalogue_->Find(name) != nullptr; }
 
+  // What tells that table from any other there was or will be (TableDescription::table_id); empty
+  // if there is none.
+  std::string TableIdOf(std::string_view name) const {
+    const TablePointer table = catalogue_->Find(name);
+    return table == nullptr ? std::string() : table->description.table_id;
+  }
+  // Whether the table of this name has this id.
+  bool HasTable(std::string_view name, std::string_view table_id) const {
+    const TablePointer table = catalogue_->Find(name);
+    return table != nullptr && table->description.table_id == table_id;
+  }
+
   const StoreOptions& options() const { return options_; }
+
+  // GetItem whose item stays where it lies: in the block cache, if that is where it was found.
+  struct ItemRead {
+    bool found = false;
+    engine::PinnedValue bytes;      // the item's
+    std::optional<Item> projected;  // instead of them, if the request has a projection
+    std::optional<ConsumedCapacity> consumed_capacity;
+
+    // If found.
+    std::string_view encoded() const {
+      return projected ? std::string_view(projected->encoded()) : bytes.view();
+    }
+  };
+  io::Task<StatusOr<ItemRead>> ReadItem(const GetItemRequest& request);
 
   io::Task<StatusOr<GetItemResponse>> GetItem(const GetItemRequest& request);
   io::Task<StatusOr<PutItemResponse>> PutItem(const PutItemRequest& request);
@@ -119,6 +145,9 @@ class Store {
 
   io::Task<StatusOr<QueryResponse>> Query(const QueryRequest& request);
   io::Task<StatusOr<ScanResponse>> Scan(const ScanRequest& request);
+  // The same, with pages that end when `page_bytes_max` have been read.
+  io::Task<StatusOr<QueryResponse>> QueryPage(const QueryRequest& request, size_t page_bytes_max);
+  io::Task<StatusOr<ScanResponse>> ScanPage(const ScanRequest& request, size_t page_bytes_max);
 
   io::Task<StatusOr<BatchGetItemResponse>> BatchGetItem(const BatchGetItemRequest& request);
   io::Task<StatusOr<BatchWriteItemResponse>> BatchWriteItem(const BatchWriteItemRequest& request);

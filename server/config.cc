@@ -21,7 +21,32 @@ void AddNetworkFlags(CLI::App& app, Config& config) {
       ->capture_default_str();
   app.add_flag("--allow-any", config.allow_any,
                "Listen on an address that other machines reach, and answer anybody there");
-  app.add_option("--threads", http.threads, "Threads that serve clients")
+  app.add_option_function<int>(
+         "--binary-port",
+         [&config](int port) {
+           config.binary_port_given = true;
+           config.binary.port.reset();
+           if (port != 0) config.binary.port = static_cast<uint16_t>(port);
+         },
+         "Port for the binary protocol; 0: none")
+      ->check(CLI::Range(0, 65535))
+      ->default_str(std::to_string(protocol::kDefaultPort));
+  app.add_option("--binary-socket", config.binary.socket_path,
+                 "Path of a Unix-domain socket for the binary protocol")
+      ->capture_default_str();
+  app.add_option("--binary-requests-max", config.binary.requests_max,
+                 "Requests of one binary connection handled at once; more wait")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--binary-credit-max", config.binary.credit_bytes_max,
+                 "Answers that the client of a binary connection may be sent without taking them")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
+  app.add_option("--answer-memory", config.binary.answer_memory_bytes_max,
+                 "Memory for answers that binary clients have not taken yet")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
+  app.add_option("--threads", config.threads, "Threads that serve clients")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   app.add_option("--connections-max", http.connections_max, "Open connections")
@@ -100,7 +125,7 @@ bool IsLoopbackV4(const in_addr& address) { return (ntohl(address.s_addr) >> 24)
 CommandLine ParseCommandLine(int argc, const char* const* argv) {
   CommandLine result;
   Config& config = result.config;
-  config.http.threads = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 256);
+  config.threads = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 256);
 
   CLI::App app("Varve: a DynamoDB-compatible database server", "varved");
   app.set_version_flag("--version", fmt::format("varved {}", kVersion));
@@ -149,6 +174,13 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     return result;
   }
   if (config.http.host == "localhost") config.http.host = "127.0.0.1";
+  config.binary.host = config.http.host;
+  config.binary.connections_max = config.http.connections_max;
+  config.binary.request_memory_bytes_max = config.http.body_memory_bytes_max;
+  config.binary.idle_timeout_ms = config.http.idle_timeout_ms;
+  config.binary.request_timeout_ms = config.http.request_timeout_ms;
+  config.binary.send_timeout_ms = config.http.send_timeout_ms;
+  config.binary.stop_timeout_ms = config.http.stop_timeout_ms;
   return result;
 }
 

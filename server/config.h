@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "engine/options.h"
 #include "item/store.h"
+#include "server/binary_server.h"
 #include "server/http_server.h"
 
 namespace varve::server {
@@ -15,7 +16,11 @@ struct Config {
   std::string io = "auto";  // "auto", "uring" or "posix"
   std::string log_level = "info";
   bool allow_any = false;
+  size_t threads = 1;  // that serve clients
   HttpServerOptions http;
+  BinaryServerOptions binary;
+  // --binary-port was given: not to get it is an error.
+  bool binary_port_given = false;
   engine::Options engine;
   item::StoreOptions store;
 };

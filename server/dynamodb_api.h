@@ -30,13 +30,14 @@ class DynamoDbApi : public HttpHandler {
 
   io::Task<void> Handle(size_t worker, const HttpRequest& request, HttpReply* reply) override;
 
+  // Internal errors go to the log with their context, a few a second.
+  void LogError(std::string_view operation, const Status& status);
+
   // The names that Metrics counts under: the operations', then "unknown".
   static std::vector<std::string_view> OperationNames();
 
  private:
   io::Task<void> Post(size_t worker, const HttpRequest& request, HttpReply* reply);
-  // Internal errors go to the log with their context, a few a second.
-  void LogError(std::string_view operation, const Status& status);
 
   io::Io& io_;
   engine::Db* const db_;

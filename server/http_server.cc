@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "io/acceptor.h"
 #include "io/network.h"
 
 namespace varve::server {
@@ -62,13 +63,11 @@ struct HttpServer::Exchange {
 };
 
 struct HttpServer::Worker {
-  Worker(size_t index, uint64_t seed, std::unique_ptr<io::Worker> thread)
-      : index(index), executor(&thread->executor()), writer(seed), thread(std::move(thread)) {}
+  Worker(size_t index, uint64_t seed, io::Executor* executor)
+      : index(index), executor(executor), writer(seed) {}
 
   const size_t index;
-  // Of `thread`, which itself is Stop's while the worker's last tasks still run.
   io::Executor* const executor;
-  std::atomic<size_t> connection_count{0};  // read by the acceptor
 
   // Touched on the worker's executor only.
   ResponseWriter writer;
@@ -76,8 +75,6 @@ struct HttpServer::Worker {
   std::vector<std::unique_ptr<Exchange>> free_exchanges;
   bool sweeping = false;
   uint64_t stop_deadline_ns = kNever;
-
-  std::unique_ptr<io::Worker> thread;  // last: its tasks use the rest
 
   void Link(Connection* connection) {
     connection->next = connections;
@@ -109,25 +106,24 @@ struct HttpServer::Worker {
   }
 };
 
-HttpServer::HttpServer(io::Io& io, const HttpServerOptions& options, HttpHandler* handler)
+HttpServer::HttpServer(io::Io& io, const HttpServerOptions& options, Workers* threads,
+                       HttpHandler* handler)
     : io_(io),
       options_(options),
+      threads_(threads),
       handler_(handler),
       body_memory_(options.body_memory_bytes_max),
       requests_(options.requests_max) {}
 
 StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(io::Io& io,
                                                         const HttpServerOptions& options,
-                                                        HttpHandler* handler) {
-  std::unique_ptr<HttpServer> server(new HttpServer(io, options, handler));
+                                                        Workers* workers, HttpHandler* handler) {
+  std::unique_ptr<HttpServer> server(new HttpServer(io, options, workers, handler));
   VARVE_RETURN_IF_ERROR(server->Listen());
-  for (size_t i = 0; i < std::max<size_t>(options.threads, 1); ++i) {
-    io::WorkerOptions worker_options;
-    worker_options.name = fmt::format("varve-http-{}", i);
-    server->workers_.push_back(
-        std::make_unique<Worker>(i, io.RandomU64(), io.StartWorker(worker_options)));
+  for (size_t i = 0; i < workers->size(); ++i) {
+    server->workers_.push_back(std::make_unique<Worker>(i, io.RandomU64(), &workers->executor(i)));
   }
-  server->workers_[0]->executor->Spawn(server->Accept());
+  server->tasks_.Spawn(workers->executor(0), server->Accept());
   return server;
 }
 
@@ -148,11 +144,10 @@ HttpServer::~HttpServer() { Stop(); }
 void HttpServer::Stop() {
   if (stopping_.exchange(true)) return;
   if (workers_.empty()) return;
-  // Wakes the acceptor, which runs on the first worker.
+  // Wakes the acceptor.
   io::Shutdown(listener_);
-  for (const auto& worker : workers_) worker->executor->Spawn(BeginStop(worker.get()));
-  // The first worker goes first: when it is gone, no connection comes to the others any more.
-  for (const auto& worker : workers_) worker->thread.reset();
+  for (const auto& worker : workers_) tasks_.Spawn(*worker->executor, BeginStop(worker.get()));
+  tasks_.Wait();
   workers_.clear();
   listener_.Close();
 }
@@ -169,8 +164,9 @@ io::Task<void> HttpServer::BeginStop(Worker* worker) {
 }
 
 io::Task<void> HttpServer::Accept() {
+  io::Acceptor acceptor(listener_);
   while (!stopping_.load()) {
-    StatusOr<io::Socket> socket = co_await io::Accept(listener_);
+    StatusOr<io::Socket> socket = co_await acceptor.Next();
     if (!socket.ok()) {
       if (stopping_.load()) break;
       // Out of descriptors or memory, most likely. Waiting is all that helps.
@@ -179,13 +175,10 @@ io::Task<void> HttpServer::Accept() {
       continue;
     }
     Add(counters_.connections_accepted, 1);
-    Worker* least = workers_[0].get();
-    for (const auto& worker : workers_) {
-      if (worker->connection_count.load() < least->connection_count.load()) least = worker.get();
-    }
-    least->connection_count.fetch_add(1);
-    least->executor->Spawn(RunConnection(least, std::move(*socket)));
+    Worker* const least = workers_[threads_->AddConnection()].get();
+    tasks_.Spawn(*least->executor, RunConnection(least, std::move(*socket)));
   }
+  co_await acceptor.Stop();
 }
 
 io::Task<void> HttpServer::RunConnection(Worker* worker, io::Socket socket) {
@@ -194,7 +187,7 @@ io::Task<void> HttpServer::RunConnection(Worker* worker, io::Socket socket) {
   const uint64_t open = counters_.connections_open.fetch_add(1, std::memory_order_relaxed) + 1;
   if (!worker->sweeping) {
     worker->sweeping = true;
-    worker->executor->Spawn(CutOffLateConnections(worker));
+    tasks_.Spawn(*worker->executor, CutOffLateConnections(worker));
   }
 
   if (open > options_.connections_max) {
@@ -227,7 +220,7 @@ io::Task<void> HttpServer::RunConnection(Worker* worker, io::Socket socket) {
   worker->Unlink(&connection);
   connection.socket.Close();
   counters_.connections_open.fetch_sub(1, std::memory_order_relaxed);
-  worker->connection_count.fetch_sub(1);
+  threads_->RemoveConnection(worker->index);
 }
 
 io::Task<HttpServer::Next> HttpServer::ServeBurst(Worker* worker, Connection* connection,

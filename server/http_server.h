@@ -1,7 +1,7 @@
 // HttpServer: HTTP/1.1 on the executors of a few worker threads.
 //
 //   HttpServerOptions options;
-//   VARVE_ASSIGN_OR_RETURN(auto server, HttpServer::Start(io, options, &handler));
+//   VARVE_ASSIGN_OR_RETURN(auto server, HttpServer::Start(io, options, &workers, &handler));
 //   ...
 //   server->Stop();
 //
@@ -28,13 +28,13 @@
 #include "server/cors.h"
 #include "server/http_request.h"
 #include "server/http_response.h"
+#include "server/workers.h"
 
 namespace varve::server {
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";  // a numeric address
   uint16_t port = 8000;            // 0: the system chooses
-  size_t threads = 1;
 
   HttpLimits limits;
   // Whose pages may call the API from a browser (server/cors.h).
@@ -57,9 +57,8 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
 
-  // Fills `reply`, which is cleared. Runs on the executor of worker `worker`, which is below
-  // HttpServerOptions::threads; many calls may be suspended there at the same time. `request` and
-  // `reply` outlive the task.
+  // Fills `reply`, which is cleared. Runs on the executor of worker `worker` of the server's; many
+  // calls may be suspended there at the same time. `request` and `reply` outlive the task.
   virtual io::Task<void> Handle(size_t worker, const HttpRequest& request, HttpReply* reply) = 0;
 };
 
@@ -78,9 +77,9 @@ struct HttpCounters {
 
 class HttpServer {
  public:
-  // Listens and starts the workers. `handler` must outlive the server.
+  // Listens. `workers` and `handler` must outlive the server.
   static StatusOr<std::unique_ptr<HttpServer>> Start(io::Io& io, const HttpServerOptions& options,
-                                                     HttpHandler* handler);
+                                                     Workers* workers, HttpHandler* handler);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -91,8 +90,8 @@ class HttpServer {
   const HttpCounters& counters() const { return counters_; }
   size_t body_memory_bytes() const { return body_memory_.used_bytes(); }
 
-  // Accepts nothing more, lets requests under way finish and answers them, closes every connection,
-  // and ends the workers. Clients get stop_timeout_ms at most. Blocks; not on an executor. Calls
+  // Accepts nothing more, lets requests under way finish and answers them, and closes every
+  // connection. Clients get stop_timeout_ms at most. Blocks; not on an executor. Calls
   // after the first do nothing.
   void Stop();
 
@@ -102,7 +101,7 @@ class HttpServer {
   struct Worker;
   enum class Next : uint8_t { kIdle, kClose, kLinger };
 
-  HttpServer(io::Io& io, const HttpServerOptions& options, HttpHandler* handler);
+  HttpServer(io::Io& io, const HttpServerOptions& options, Workers* threads, HttpHandler* handler);
   Status Listen();
 
   io::Task<void> Accept();
@@ -124,6 +123,7 @@ class HttpServer {
 
   io::Io& io_;
   const HttpServerOptions options_;
+  Workers* const threads_;
   HttpHandler* const handler_;
   io::Socket listener_;
   std::string address_;
@@ -132,7 +132,8 @@ class HttpServer {
   io::Semaphore requests_;
   HttpCounters counters_;
   std::atomic<bool> stopping_{false};
-  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Worker>> workers_;  // one for each thread
+  SpawnedTasks tasks_;
 };
 
 }  // namespace varve::server

@@ -2,6 +2,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <map>
 #include <utility>
 
 namespace varve::server {
@@ -95,6 +96,58 @@ std::vector<MetricFamily> Metrics::CollectHttp() const {
   return families;
 }
 
+std::vector<MetricFamily> Metrics::CollectBinary() const {
+  std::vector<MetricFamily> families;
+  const BinaryServer* const binary = binary_.load();
+  if (binary == nullptr) return families;
+  const BinaryFigures figures = binary->Figures();
+  const auto add = [&](MetricType type, std::string name, std::string help, uint64_t value) {
+    Add(families, type, "varve_binary_" + name, std::move(help), static_cast<double>(value));
+  };
+  add(MetricType::Gauge, "connections", "Open binary connections", figures.connections_open);
+  add(MetricType::Counter, "connections_accepted_total", "Binary connections accepted",
+      figures.connections_accepted);
+  add(MetricType::Counter, "connections_refused_total",
+      "Binary connections refused because too many were open", figures.connections_refused);
+  add(MetricType::Counter, "connections_broken_total",
+      "Binary connections ended by a frame against the rules or over a limit",
+      figures.connections_broken);
+  add(MetricType::Counter, "timeouts_total",
+      "Binary connections cut off in the middle of a frame or an answer", figures.timeouts);
+  add(MetricType::Gauge, "requests_in_progress", "Binary requests being handled",
+      figures.requests_in_progress);
+  add(MetricType::Counter, "received_bytes_total", "Bytes received from binary clients",
+      figures.received_bytes);
+  add(MetricType::Counter, "sent_bytes_total", "Bytes sent to binary clients", figures.sent_bytes);
+  add(MetricType::Gauge, "request_memory_bytes", "Memory held by requests that wait or are partial",
+      figures.request_memory_bytes);
+  add(MetricType::Gauge, "answer_memory_bytes", "Memory held by answers that were not taken yet",
+      figures.answer_memory_bytes);
+  const auto by_operation = [&](std::string name, std::string help,
+                                const std::array<uint64_t, 256>& counts) {
+    MetricFamily family;
+    family.name = "varve_binary_" + name;
+    family.help = std::move(help);
+    family.type = MetricType::Counter;
+    // A stream of pages counts as what it consists of.
+    std::map<std::string_view, uint64_t> sums;
+    for (size_t type = 0; type < counts.size(); ++type) {
+      const auto name = protocol::OperationName(static_cast<protocol::FrameType>(type));
+      if (counts[type] > 0) sums[name.empty() ? "other" : name] += counts[type];
+    }
+    for (const auto& [name, count] : sums) {
+      ClientMetric metric = Sample(MetricType::Counter, static_cast<double>(count));
+      metric.label.push_back({"operation", std::string(name)});
+      family.metric.push_back(std::move(metric));
+    }
+    if (!family.metric.empty()) families.push_back(std::move(family));
+  };
+  by_operation("requests_total", "Binary requests answered, by operation", figures.answers);
+  by_operation("request_errors_total", "Binary requests answered with an error, by operation",
+               figures.errors);
+  return families;
+}
+
 std::vector<MetricFamily> Metrics::CollectEngine() const {
   std::vector<MetricFamily> families;
   const engine::Db* const db = db_.load();
@@ -165,6 +218,7 @@ std::vector<MetricFamily> Metrics::CollectStore() const {
 std::string Metrics::Text() const {
   std::vector<MetricFamily> families = registry_.Collect();
   for (MetricFamily& family : CollectHttp()) families.push_back(std::move(family));
+  for (MetricFamily& family : CollectBinary()) families.push_back(std::move(family));
   for (MetricFamily& family : CollectEngine()) families.push_back(std::move(family));
   for (MetricFamily& family : CollectStore()) families.push_back(std::move(family));
   return prometheus::TextSerializer().Serialize(families);

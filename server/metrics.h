@@ -15,6 +15,7 @@
 
 #include "engine/db.h"
 #include "item/store.h"
+#include "server/binary_server.h"
 #include "server/http_server.h"
 
 namespace varve::server {
@@ -32,6 +33,7 @@ class Metrics {
   // Where the rest of the figures is read when they are asked for; nullptr: nowhere.
   void Observe(const engine::Db* db) { db_ = db; }
   void Observe(const HttpServer* http) { http_ = http; }
+  void Observe(const BinaryServer* binary) { binary_ = binary; }
   void Observe(const item::Store* store) { store_ = store; }
 
   // Everything, in the text format.
@@ -39,6 +41,7 @@ class Metrics {
 
  private:
   std::vector<prometheus::MetricFamily> CollectHttp() const;
+  std::vector<prometheus::MetricFamily> CollectBinary() const;
   std::vector<prometheus::MetricFamily> CollectEngine() const;
   std::vector<prometheus::MetricFamily> CollectStore() const;
 
@@ -50,6 +53,7 @@ class Metrics {
   std::vector<prometheus::Histogram*> seconds_;
   std::atomic<const engine::Db*> db_ = nullptr;
   std::atomic<const HttpServer*> http_ = nullptr;
+  std::atomic<const BinaryServer*> binary_ = nullptr;
   std::atomic<const item::Store*> store_ = nullptr;
 };
 

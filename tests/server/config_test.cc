@@ -20,7 +20,7 @@ TEST(Config, ListensOnLoopbackUnlessTold) {
   EXPECT_EQ(line.config.http.port, 8000);
   EXPECT_EQ(line.config.data_dir, "varve-data");
   EXPECT_EQ(line.config.engine.durability, engine::Durability::kDurable);
-  EXPECT_GE(line.config.http.threads, 1u);
+  EXPECT_GE(line.config.threads, 1u);
   EXPECT_TRUE(CheckConfig(line.config).ok());
 }
 
@@ -33,7 +33,7 @@ TEST(Config, ReadsFlags) {
   EXPECT_EQ(line.config.http.port, 9);
   EXPECT_EQ(line.config.data_dir, "/d");
   EXPECT_EQ(line.config.io, "posix");
-  EXPECT_EQ(line.config.http.threads, 3u);
+  EXPECT_EQ(line.config.threads, 3u);
   EXPECT_EQ(line.config.engine.durability, engine::Durability::kRelaxed);
   EXPECT_EQ(line.config.engine.block_cache_bytes, size_t{1} << 30);
   EXPECT_EQ(line.config.engine.memtable_budget_bytes, size_t{64} << 20);
@@ -41,6 +41,20 @@ TEST(Config, ReadsFlags) {
   EXPECT_EQ(line.config.http.idle_timeout_ms, 5u);
   EXPECT_EQ(line.config.log_level, "debug");
   EXPECT_EQ(line.config.http.host, "127.0.0.1");
+}
+
+TEST(Config, TheBinaryProtocolListensWhereHttpDoesAndCanBeOff) {
+  Config standard = Parse({"--host=127.0.0.2", "--idle-timeout-ms=5"}).config;
+  EXPECT_EQ(standard.binary.port, 7411);
+  EXPECT_FALSE(standard.binary_port_given);
+  EXPECT_EQ(standard.binary.host, "127.0.0.2");
+  EXPECT_EQ(standard.binary.idle_timeout_ms, 5u);
+  const Config other = Parse({"--binary-port=9", "--binary-socket=/s"}).config;
+  EXPECT_EQ(other.binary.port, 9);
+  EXPECT_TRUE(other.binary_port_given);
+  EXPECT_EQ(other.binary.socket_path, "/s");
+  EXPECT_EQ(Parse({"--binary-port=0"}).config.binary.port, std::nullopt);
+  EXPECT_TRUE(Parse({"--binary-port=-1"}).exit);
 }
 
 TEST(Config, PrintsHelpAndVersionAndSucceeds) {

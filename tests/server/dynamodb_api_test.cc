@@ -36,10 +36,10 @@ class DynamoDbApiTest : public testing::Test {
     metrics_ = std::make_unique<Metrics>(DynamoDbApi::OperationNames());
     HttpServerOptions options;
     options.port = 0;
-    options.threads = 2;
+    workers_ = std::make_unique<Workers>(*io_, 2);
     api_ = std::make_unique<DynamoDbApi>(*io_, db_.get(), store_.get(), metrics_.get(),
-                                         options.threads);
-    auto http = HttpServer::Start(*io_, options, api_.get());
+                                         workers_->size());
+    auto http = HttpServer::Start(*io_, options, workers_.get(), api_.get());
     ASSERT_TRUE(http.ok()) << Message(http.status());
     http_ = std::move(*http);
     metrics_->Observe(db_.get());
@@ -50,6 +50,7 @@ class DynamoDbApiTest : public testing::Test {
   void TearDown() override {
     client_.reset();
     http_.reset();
+    workers_.reset();
     store_.reset();
     if (db_ != nullptr) {
       EXPECT_TRUE(db_->Close().ok());
@@ -97,6 +98,7 @@ class DynamoDbApiTest : public testing::Test {
   std::unique_ptr<item::Store> store_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<DynamoDbApi> api_;
+  std::unique_ptr<Workers> workers_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Client> client_;
 };

@@ -42,7 +42,6 @@ class HttpServerTest : public testing::TestWithParam<std::string> {
  protected:
   HttpServerTest() {
     options_.port = 0;
-    options_.threads = 2;
   }
 
   void Start() {
@@ -53,7 +52,8 @@ class HttpServerTest : public testing::TestWithParam<std::string> {
       if (!io.ok()) GTEST_SKIP() << Message(io.status());
       io_ = std::move(*io);
     }
-    auto server = HttpServer::Start(*io_, options_, &handler_);
+    workers_ = std::make_unique<Workers>(*io_, 2);
+    auto server = HttpServer::Start(*io_, options_, workers_.get(), &handler_);
     ASSERT_TRUE(server.ok()) << Message(server.status());
     server_ = std::move(*server);
   }
@@ -73,6 +73,7 @@ class HttpServerTest : public testing::TestWithParam<std::string> {
   HttpServerOptions options_;
   std::unique_ptr<io::Io> io_;
   EchoHandler handler_;
+  std::unique_ptr<Workers> workers_;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -424,7 +425,7 @@ TEST_P(HttpServerTest, APortInUseIsAnErrorThatNamesIt) {
   START_OR_SKIP();
   HttpServerOptions options = options_;
   options.port = server_->port();
-  const auto second = HttpServer::Start(*io_, options, &handler_);
+  const auto second = HttpServer::Start(*io_, options, workers_.get(), &handler_);
   ASSERT_FALSE(second.ok());
   EXPECT_NE(Message(second.status()).find(fmt::format("127.0.0.1 port {}", options.port)),
             std::string::npos);
