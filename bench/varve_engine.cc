@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "bench/engine.h"
+#include "bench/varve_options.h"
 #include "engine/db.h"
 #include "io/io.h"
 
@@ -19,7 +20,7 @@ class VarveEngine : public Engine {
     } else {
       io_ = io::NewIo();
     }
-    VARVE_ASSIGN_OR_RETURN(db_, engine::Db::Open(*io_, config.directory, OptionsOf(config)));
+    VARVE_ASSIGN_OR_RETURN(db_, engine::Db::Open(*io_, config.directory, VarveOptions(config)));
     return absl::OkStatus();
   }
 
@@ -100,7 +101,7 @@ class VarveEngine : public Engine {
 
   std::vector<std::string> TableSuffixes() const override { return {".sst", ".val"}; }
   std::string Describe(const EngineConfig& config) const override {
-    const engine::Options options = OptionsOf(config);
+    const engine::Options options = VarveOptions(config);
     return fmt::format(
         "Varve, I/O {}; tables read and written directly, memtables of {} MiB, {} MiB in all, "
         "background "
@@ -112,20 +113,6 @@ class VarveEngine : public Engine {
   }
 
  private:
-  static engine::Options OptionsOf(const EngineConfig& config) {
-    engine::Options options;
-    options.durability =
-        config.durable ? engine::Durability::kDurable : engine::Durability::kRelaxed;
-    options.block_cache_bytes = config.cache_bytes;
-    options.memtable_bytes_max = config.memtable_bytes;
-    options.memtable_budget_bytes = config.memtable_budget_bytes;
-    options.compression_level = config.compression_level;
-    options.filter_bits_per_key = config.filter_bits_per_key;
-    options.background_workers = config.background_threads;
-    options.layout = engine::LayoutNamed(config.layout).value_or(options.layout);
-    return options;
-  }
-
   std::unique_ptr<io::Io> io_;
   std::unique_ptr<engine::Db> db_;
 };

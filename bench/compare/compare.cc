@@ -2,21 +2,19 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
 #include <fstream>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bench/compare/report.h"
 #include "bench/compare/runner.h"
 #include "bench/compare/suites.h"
 #include "bench/compare/text.h"
+#include "bench/machine.h"
 
 namespace varve::bench {
 namespace {
@@ -32,22 +30,6 @@ struct Options {
   std::string json;
   std::string html;
 };
-
-std::string DescribeMachine() {
-  std::string model = "unknown processor";
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);) {
-    if (!line.starts_with("model name")) continue;
-    model = line.substr(line.find(':') + 2);
-    break;
-  }
-  utsname system;
-  uname(&system);
-  return fmt::format("{} x {}, {:.0f} GiB, Linux {}", std::thread::hardware_concurrency(), model,
-                     static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                         static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 30),
-                     system.release);
-}
 
 // The wanted rows, and those that they need.
 StatusOr<std::vector<Row>> Select(std::vector<Row> all, std::vector<std::string> wanted) {

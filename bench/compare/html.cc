@@ -4,24 +4,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bench/compare/plots.h"
 #include "bench/compare/report.h"
 #include "bench/compare/summary.h"
 #include "bench/compare/svg.h"
 #include "bench/compare/text.h"
-#include "bench/recorder.h"
 
 namespace varve::bench {
 namespace {
-
-constexpr char kStyle[] = R"(
-body { font: 14px/1.45 sans-serif; margin: 2em auto; max-width: 1180px; color: #222; }
-table { border-collapse: collapse; margin: 0.5em 0; }
-th, td { padding: 2px 10px; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-.met { color: #0b6e4f; } .miss { color: #c44536; } .setup { color: #777; }
-svg { margin: 6px; } h2 { margin-top: 2em; border-top: 1px solid #bbb; padding-top: 0.6em; }
-pre { white-space: pre-wrap; background: #f5f5f5; padding: 0.8em; }
-)";
 
 std::string Cell(const std::string& text, const std::string& kind = "td",
                  const std::string& style = "") {
@@ -72,53 +62,22 @@ std::string Verdicts(const RowResult& result) {
   return html;
 }
 
-// Operations a second over the time of the last turn.
-std::string ThroughputPlot(const RowResult& result) {
-  constexpr size_t kPointsMax = 600;
-  std::vector<Series> series;
+// Of the last turn.
+std::string ThroughputOf(const RowResult& result) {
+  std::vector<std::pair<std::string, const std::vector<uint64_t>*>> intervals;
   for (const auto& [contestant, turns] : result.turns) {
-    if (turns.empty() || turns.back().intervals.size() < 5) continue;
-    const std::vector<uint64_t>& intervals = turns.back().intervals;
-    const size_t width = (intervals.size() + kPointsMax - 1) / kPointsMax;
-    Series one{.name = contestant};
-    for (size_t i = 0; i + width <= intervals.size(); i += width) {
-      uint64_t sum = 0;
-      for (size_t j = i; j < i + width; ++j) sum += intervals[j];
-      one.points.emplace_back(
-          static_cast<double>(i) * kIntervalSeconds,
-          static_cast<double>(sum) / (static_cast<double>(width) * kIntervalSeconds));
-    }
-    series.push_back(std::move(one));
+    if (!turns.empty()) intervals.emplace_back(contestant, &turns.back().intervals);
   }
-  if (series.empty()) return "";
-  return LinePlot("Throughput over time", {.label = "seconds"}, {.label = "a second"}, series);
+  return ThroughputPlot("Throughput over time", intervals);
 }
 
-// Latency by percentile, of the last turn; each nine is as wide as the next.
-std::string LatencyPlot(const RowResult& result) {
-  constexpr double kPercents[] = {0,    25,   50,    75,    90,     95,     99,
-                                  99.5, 99.9, 99.95, 99.99, 99.999, 99.9999};
-  const auto place = [](double percent) { return -std::log10(1 - percent / 100); };
-  std::vector<Series> series;
+// Of the last turn.
+std::string LatencyOf(const RowResult& result) {
+  std::vector<std::pair<std::string, const Histogram*>> latencies;
   for (const auto& [contestant, turns] : result.turns) {
-    if (turns.empty() || turns.back().latency_ns.count() < 10) continue;
-    const Histogram& ns = turns.back().latency_ns;
-    Series one{.name = contestant};
-    for (const double percent : kPercents) {
-      if (static_cast<double>(ns.count()) * (1 - percent / 100) < 1) break;
-      one.points.emplace_back(place(percent), static_cast<double>(ns.Percentile(percent)) * 1e-3);
-    }
-    one.points.emplace_back(place(100 - 100 / static_cast<double>(ns.count() + 1)),
-                            static_cast<double>(ns.max()) * 1e-3);
-    series.push_back(std::move(one));
+    if (!turns.empty()) latencies.emplace_back(contestant, &turns.back().latency_ns);
   }
-  if (series.empty()) return "";
-  std::vector<std::pair<double, std::string>> marks;
-  for (const double percent : {0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.9999}) {
-    marks.emplace_back(place(percent), fmt::format("{:g}", percent));
-  }
-  return LinePlot("Latency of a call by percentile", {.label = "percentile", .marks = marks},
-                  {.label = "us", .logarithmic = true}, series);
+  return PercentilePlot("Latency of a call by percentile", latencies);
 }
 
 // Every figure that says how much more is written or kept than the user asked for.
@@ -170,14 +129,14 @@ std::string ReportHtml(const ReportHead& head, const std::vector<RowResult>& res
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>"
       "<title>Varve beside RocksDB: {}</title>\n<style>{}</style></head>\n<body>\n"
       "<h1>Varve beside RocksDB</h1>\n<pre>{}</pre>\n",
-      Escaped(head.suite), kStyle, Escaped(DescribeHead(head, results)));
+      Escaped(head.suite), kReportStyle, Escaped(DescribeHead(head, results)));
   html += TargetPlot(results) + AmplificationPlot(results);
   for (const RowResult& result : results) {
     html += fmt::format("<h2 id=\"{}\">{}: {}</h2>\n<p class=\"setup\">{}</p>\n", result.row->name,
                         result.row->name, Escaped(result.row->title),
                         Escaped(DescribeSetup(*result.row)));
     html += Verdicts(result) + FigureTable(result);
-    html += ThroughputPlot(result) + LatencyPlot(result);
+    html += ThroughputOf(result) + LatencyOf(result);
   }
   return html + "</body></html>\n";
 }

@@ -111,6 +111,10 @@ std::string ColorOf(const std::string& contestant) {
   if (contestant == "varve") return "#0b6e4f";
   if (contestant == "rocksdb") return "#c44536";
   if (contestant == "rocksdb-blobs") return "#e09f3e";
+  if (contestant == "binary") return "#0b6e4f";
+  if (contestant == "http") return "#3d7ea6";
+  if (contestant == "embedded") return "#6a4c93";
+  if (contestant == "redis") return "#e4572e";
   return "#5c677d";
 }
 

@@ -12,6 +12,17 @@ std::string Escaped(const std::string& text);
 // The colour of a contestant or the device, as in every plot.
 std::string ColorOf(const std::string& contestant);
 
+// The style sheet of pages with such plots, and tables.
+inline constexpr char kReportStyle[] = R"(
+body { font: 14px/1.45 sans-serif; margin: 2em auto; max-width: 1180px; color: #222; }
+table { border-collapse: collapse; margin: 0.5em 0; }
+th, td { padding: 2px 10px; border-bottom: 1px solid #ddd; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+.met { color: #0b6e4f; } .miss { color: #c44536; } .setup { color: #777; }
+svg { margin: 6px; } h2 { margin-top: 2em; border-top: 1px solid #bbb; padding-top: 0.6em; }
+pre { white-space: pre-wrap; background: #f5f5f5; padding: 0.8em; }
+)";
+
 struct Series {
   std::string name;
   std::vector<std::pair<double, double>> points;  // by rising x
