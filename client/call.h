@@ -33,6 +33,14 @@ struct CallOptions {
 // The answer of a request without one (Forget).
 struct Nothing {};
 
+// A request as protocol::EncodeRequest makes it, without extras: for those who encode on another
+// thread, or send one request several times.
+struct EncodedRequest {
+  std::string_view fields;
+};
+void EncodeRequest(const EncodedRequest& request, const protocol::RequestExtras& extras,
+                   std::string& to);
+
 // What Call and PageStream have in common. Of one executor, its connection's.
 class CallBase {
  public:
@@ -48,6 +56,10 @@ class CallBase {
 
   // Whether nothing was done because the request's token had been seen before.
   bool repeated() const { return answer_extras_.repeated; }
+
+  // Wants no answer any more: the server is told, and whoever waits fails with Cancelled. A request
+  // that the server has begun takes effect all the same.
+  void Cancel();
 
  protected:
   using Reader = void (*)(CallBase& call, std::string_view payload);
@@ -133,7 +145,8 @@ class [[nodiscard]] Call : public CallBase {
     protocol::RequestExtras extras;
     extras.prepared = options.prepared;
     extras.request_token = options.request_token;
-    protocol::EncodeRequest(request, extras, *to);
+    using protocol::EncodeRequest;
+    EncodeRequest(request, extras, *to);
     End();
   }
 
@@ -181,7 +194,7 @@ class [[nodiscard]] PageStream : public CallBase {
     return Awaiter{*this};
   }
 
-  // Wants no more: what has arrived is dropped, and Next fails with Cancelled from now on.
+  // As CallBase::Cancel; what has arrived is dropped, too.
   void Cancel();
 
  private:

@@ -10,6 +10,7 @@
 #include "io/receive_stream.h"
 #include "item/errors.h"
 #include "protocol/error.h"
+#include "protocol/message_fields.h"
 
 namespace varve::client {
 namespace {
@@ -341,6 +342,12 @@ void Connection::HandleOwn(const Frame& frame) {
 
 // ---- Calls
 
+void EncodeRequest(const EncodedRequest& request, const protocol::RequestExtras& extras,
+                   std::string& to) {
+  to.append(request.fields);
+  protocol::EncodeFields(extras, to);
+}
+
 std::string* CallBase::Begin(FrameType type, const CallOptions& options) {
   type_ = type;
   timeout_ns_ = options.timeout_ms.value_or(connection_->options_.timeout_ms) * kNsPerMs;
@@ -348,6 +355,12 @@ std::string* CallBase::Begin(FrameType type, const CallOptions& options) {
 }
 void CallBase::End() { connection_->End(*this); }
 void CallBase::Abandon() { connection_->Abandon(*this); }
+void CallBase::Cancel() {
+  if (done_) return;
+  connection_->Abandon(*this);
+  status_ = protocol::Cancelled();
+  connection_->Finish(*this);
+}
 void CallBase::StartDeadline() {
   if (timeout_ns_ != 0 && deadline_ns_ == 0) connection_->StartDeadline(*this);
 }
@@ -490,11 +503,7 @@ void PageStream::DropPages() {
 
 void PageStream::Cancel() {
   DropPages();
-  if (!done_) {
-    Abandon();
-    done_ = true;
-    if (waiter_) io::Executor::Current()->Post(std::exchange(waiter_, nullptr));
-  }
+  CallBase::Cancel();
   status_ = protocol::Cancelled();
 }
 

@@ -131,11 +131,19 @@ class Connection {
     return {this, protocol::FrameType::kJson, request, options};
   }
 
+  // Any of them, encoded. Response is what `type` is answered with.
+  template <typename Response>
+  Call<Response> Send(protocol::FrameType type, const EncodedRequest& request,
+                      const CallOptions& options) {
+    return {this, type, request, options};
+  }
+
   // Keeps expressions under a handle for CallOptions::prepared, on this connection only. A request
   // with the handle leaves out the expressions and the names they use. When the table has been
   // deleted and created anew such requests fail (protocol::IsPreparedInvalid): prepare again.
-  Call<protocol::PrepareResponse> Prepare(const protocol::PrepareRequest& request) {
-    return {this, protocol::FrameType::kPrepare, request, {}};
+  Call<protocol::PrepareResponse> Prepare(const protocol::PrepareRequest& request,
+                                          const CallOptions& options = {}) {
+    return {this, protocol::FrameType::kPrepare, request, options};
   }
   Call<Nothing> Forget(uint64_t prepared) {
     return {this, protocol::FrameType::kForget, protocol::ForgetRequest{prepared}, {}};

@@ -10,40 +10,40 @@
 #include "protocol/messages.h"
 
 // V(Name, Kind); Kind is one of client::OperationKind.
-#define VARVE_CLIENT_OPERATIONS(V) \
-  V(GetItem, kRead)                \
-  V(PutItem, kTokenWrite)          \
-  V(UpdateItem, kTokenWrite)       \
-  V(DeleteItem, kTokenWrite)       \
-  V(Query, kRead)                  \
-  V(Scan, kRead)                   \
-  V(BatchGetItem, kRead)           \
-  V(BatchWriteItem, kTokenWrite)   \
-  V(TransactGetItems, kRead)       \
-  V(TransactWriteItems, kWrite)    \
-  V(ExecuteStatement, kWrite)      \
-  V(BatchExecuteStatement, kWrite) \
-  V(ExecuteTransaction, kWrite)    \
-  V(CreateTable, kWrite)           \
-  V(DescribeTable, kRead)          \
-  V(ListTables, kRead)             \
-  V(UpdateTable, kWrite)           \
-  V(DeleteTable, kWrite)           \
-  V(UpdateTimeToLive, kWrite)      \
-  V(DescribeTimeToLive, kRead)     \
-  V(TagResource, kWrite)           \
-  V(UntagResource, kWrite)         \
-  V(ListTagsOfResource, kRead)     \
-  V(ListStreams, kRead)            \
-  V(DescribeStream, kRead)         \
-  V(GetShardIterator, kRead)       \
-  V(GetRecords, kRead)
+#define VARVE_CLIENT_OPERATIONS(V)   \
+  V(GetItem, kRepeatable)            \
+  V(PutItem, kTokenWrite)            \
+  V(UpdateItem, kTokenWrite)         \
+  V(DeleteItem, kTokenWrite)         \
+  V(Query, kRepeatable)              \
+  V(Scan, kRepeatable)               \
+  V(BatchGetItem, kRepeatable)       \
+  V(BatchWriteItem, kTokenWrite)     \
+  V(TransactGetItems, kRepeatable)   \
+  V(TransactWriteItems, kWrite)      \
+  V(ExecuteStatement, kWrite)        \
+  V(BatchExecuteStatement, kWrite)   \
+  V(ExecuteTransaction, kWrite)      \
+  V(CreateTable, kWrite)             \
+  V(DescribeTable, kRepeatable)      \
+  V(ListTables, kRepeatable)         \
+  V(UpdateTable, kWrite)             \
+  V(DeleteTable, kWrite)             \
+  V(UpdateTimeToLive, kWrite)        \
+  V(DescribeTimeToLive, kRepeatable) \
+  V(TagResource, kWrite)             \
+  V(UntagResource, kWrite)           \
+  V(ListTagsOfResource, kRepeatable) \
+  V(ListStreams, kRepeatable)        \
+  V(DescribeStream, kRepeatable)     \
+  V(GetShardIterator, kRepeatable)   \
+  V(GetRecords, kRepeatable)
 
 namespace varve::client {
 
 // What sending a request twice may do.
 enum class OperationKind : uint8_t {
-  kRead,        // nothing
+  kRepeatable,  // nothing more than sending it once: reads
   kWrite,       // the write may take effect twice, or fail the second time
   kTokenWrite,  // the same, unless both have the same request token
 };

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -141,6 +142,23 @@ std::string PeerName(const Socket& socket) {
   const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&storage);
   inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
   return fmt::format("{}:{}", text, ntohs(v4->sin_port));
+}
+
+StatusOr<std::string> ResolveHost(const std::string& name) {
+  if (ParseAddress(name, 0).ok()) return name;
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  for (const int family : {AF_INET, AF_INET6}) {
+    hints.ai_family = family;
+    addrinfo* found = nullptr;
+    if (getaddrinfo(name.c_str(), nullptr, &hints, &found) != 0 || found == nullptr) continue;
+    char text[NI_MAXHOST] = {};
+    const int error = getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0,
+                                  NI_NUMERICHOST);
+    freeaddrinfo(found);
+    if (error == 0) return std::string(text);
+  }
+  return Unavailable("{}: no such host", name);
 }
 
 StatusOr<Socket> Connect(const std::string& text, uint16_t port) {

@@ -79,6 +79,11 @@ StatusOr<uint16_t> LocalPort(const Socket& socket);
 // gone.
 std::string PeerName(const Socket& socket);
 
+// The numeric address of a host: `name` itself if it is one, otherwise the first that the system
+// finds for it, an IPv4 address if there is one. May block the calling thread for long. Unavailable
+// if the name is unknown.
+StatusOr<std::string> ResolveHost(const std::string& name);
+
 // Connects, blocking the calling thread: for clients and tests. `address` is numeric.
 StatusOr<Socket> Connect(const std::string& address, uint16_t port);
 
