@@ -432,7 +432,7 @@ void BinaryConnection::ForgetWaiting() {
 // ---- Sending
 
 std::string& BinaryConnection::out() {
-  if (out_.capacity() < kPingBytesMax) out_ = thread_->TakeBuffer();
+  if (out_.empty() && out_.capacity() < kPingBytesMax) out_ = thread_->TakeBuffer();
   return out_;
 }
 
