@@ -1,7 +1,6 @@
 // BatchGetItem and BatchWriteItem.
 #include <absl/container/flat_hash_set.h>
 
-
 #include "item/capacity.h"
 #include "item/change.h"
 #include "item/index_entry.h"
@@ -118,23 +117,6 @@ namespace {
 // In a batch, an item whose key attributes are missing or of another type is like a wrong key.
 Status CheckBatchItemKey(const TableKey& table_key, const ItemView& item) {
   return CheckKey(table_key, KeyOfItem(table_key, item));
-}
-
-// Of each collection that the writes to one table touch, once.
-std::vector<ItemCollectionMetrics> CollectionsOf(const ItemCollections& collections,
-                                                 const Table& table,
-                                                 const std::vector<WriteRequest>& writes) {
-  std::vector<ItemCollectionMetrics> all;
-  absl::flat_hash_set<std::string> seen;
-  for (const WriteRequest& write : writes) {
-    const ItemView item = write.put_item ? write.put_item->view() : write.delete_key->view();
-    std::optional<ItemCollectionMetrics> metrics = collections.Metrics(table, item);
-    if (!metrics) return all;
-    if (seen.insert(metrics->item_collection_key.encoded()).second) {
-      all.push_back(*std::move(metrics));
-    }
-  }
-  return all;
 }
 
 Status CheckWrites(const BatchWriteItemRequest& request) {
@@ -256,8 +238,11 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
   }
   if (request.return_item_collection_metrics) {
     for (size_t t = 0; t < tables.size(); ++t) {
-      std::vector<ItemCollectionMetrics> metrics =
-          CollectionsOf(collections_, *held[t], tables[t].second);
+      std::vector<ItemView> items;
+      for (const WriteRequest& write : tables[t].second) {
+        items.push_back(write.put_item ? write.put_item->view() : write.delete_key->view());
+      }
+      std::vector<ItemCollectionMetrics> metrics = collections_.MetricsOfAll(*held[t], items);
       if (metrics.empty()) continue;
       response.item_collection_metrics.emplace_back(tables[t].first, std::move(metrics));
     }

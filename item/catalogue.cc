@@ -16,6 +16,7 @@ const std::string kTablePrefix{kCatalogueKeySpace, 0x01};
 const std::string kDropPrefix{kCatalogueKeySpace, 0x02};
 const std::string kNextKeySpaceKey{kCatalogueKeySpace, 0x03};
 const std::string kBackfillPrefix{kCatalogueKeySpace, 0x04};
+const std::string kSizePrefix{kCatalogueKeySpace, 0x05};
 
 std::string TableRecordKey(std::string_view name) { return kTablePrefix + std::string(name); }
 
@@ -25,6 +26,7 @@ std::string WithKeySpace(std::string key, uint32_t key_space) {
 }
 
 std::string DropKey(uint32_t key_space) { return WithKeySpace(kDropPrefix, key_space); }
+std::string SizeKey(uint32_t key_space) { return WithKeySpace(kSizePrefix, key_space); }
 
 // Notes in `batch` that a key space is to be dropped.
 void NoteDrop(uint32_t key_space, engine::WriteBatch& batch) {
@@ -44,6 +46,36 @@ io::Task<StatusOr<int64_t>> ReadInteger(engine::Db& db, std::string key, int64_t
                          static_cast<unsigned>(key[0]), static_cast<unsigned>(key[1]));
   }
   co_return integer;
+}
+
+const Index* IndexIn(const Table& table, uint32_t key_space) {
+  for (const Index& index : table.indexes) {
+    if (index.key_space == key_space) return &index;
+  }
+  return nullptr;
+}
+
+bool SameIndexes(const Table& before, const Table& after) {
+  return LeasesOf(before) == LeasesOf(after) &&
+         std::equal(before.indexes.begin(), before.indexes.end(), after.indexes.begin(),
+                    [](const Index& a, const Index& b) { return a.readable == b.readable; });
+}
+
+// What was counted of the former version of a table and is still of use: all, or that of the table
+// and of those indexes that stay as they are.
+std::shared_ptr<const TableSize> SizeThatStands(const Table& before, const Table& after) {
+  const std::shared_ptr<const TableSize> counted = before.size->Get();
+  if (counted == nullptr || SameIndexes(before, after)) return counted;
+  TableSize size = *counted;
+  size.ended_ns = 0;  // to be counted again
+  std::erase_if(size.key_spaces, [&](const KeySpaceSize& each) {
+    if (each.key_space == after.key_space) return false;
+    const Index* const old_index = IndexIn(before, each.key_space);
+    const Index* const new_index = IndexIn(after, each.key_space);
+    return old_index == nullptr || new_index == nullptr || old_index->lease != new_index->lease ||
+           old_index->readable != new_index->readable;
+  });
+  return std::make_shared<const TableSize>(std::move(size));
 }
 
 // Changes of the catalogue are always on disk before they take effect.
@@ -112,12 +144,56 @@ io::Task<Status> Catalogue::Load() {
   }
   VARVE_CO_RETURN_IF_ERROR(iterator->status());
 
+  VARVE_CO_RETURN_IF_ERROR(co_await LoadSizes());
+
   for (const uint32_t key_space : to_drop) {
     VARVE_CO_RETURN_IF_ERROR(co_await FinishDrop(key_space));
   }
   for (uint32_t key_space = 1; key_space < next_key_space_; ++key_space) {
     if (!used.contains(key_space)) free_key_spaces_.push_back(key_space);
   }
+  co_return absl::OkStatus();
+}
+
+io::Task<Status> Catalogue::LoadSizes() {
+  engine::IteratorOptions options;
+  options.lower_bound = kSizePrefix;
+  options.upper_bound = PrefixEnd(kSizePrefix);
+  const std::unique_ptr<engine::Iterator> iterator = db_.NewIterator(options);
+  co_await iterator->SeekToFirstAsync();
+  std::map<uint32_t, std::shared_ptr<const TableSize>> sizes;
+  while (iterator->Valid()) {
+    const std::string_view key = iterator->key();
+    if (key.size() == kSizePrefix.size() + 4) {
+      VARVE_ASSIGN_OR_CO_RETURN(TableSize size, SizeOfRecord(iterator->value()));
+      sizes[__builtin_bswap32(LoadU32(key.data() + kSizePrefix.size()))] =
+          std::make_shared<const TableSize>(std::move(size));
+    }
+    co_await iterator->NextAsync();
+  }
+  VARVE_CO_RETURN_IF_ERROR(iterator->status());
+  if (sizes.empty()) co_return absl::OkStatus();
+  for (const TablePointer& table : Tables()) {
+    const auto found = sizes.find(table->key_space);
+    if (found != sizes.end()) table->size->Set(found->second);
+  }
+  co_return absl::OkStatus();
+}
+
+io::Task<Status> Catalogue::SetSize(const std::string& name,
+                                    const std::vector<std::shared_ptr<const void>>& leases,
+                                    const TableSize& size, bool keep) {
+  const io::Mutex::Guard guard = co_await control_mutex_.Lock();
+  const TablePointer table = Find(name);
+  if (table == nullptr || LeasesOf(*table) != leases) co_return absl::OkStatus();
+  if (keep) {
+    engine::WriteBatch batch;
+    batch.Put(SizeKey(table->key_space), RecordOfSize(size));
+    // Not synced: it can be counted again.
+    StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch);
+    VARVE_CO_RETURN_IF_ERROR(written.status());
+  }
+  table->size->Set(std::make_shared<const TableSize>(size));
   co_return absl::OkStatus();
 }
 
@@ -281,12 +357,16 @@ io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name_or_arn, Chan
     }
     table->indexes.push_back(std::move(index));
   }
+  const std::shared_ptr<const TableSize> size = SizeThatStands(*old_table, *table);
+  const bool size_changes = size != table->size->Get();
+  if (size_changes) batch.Put(SizeKey(table->key_space), RecordOfSize(*size));
   Streams::Update stream = co_await streams_.Prepare(old_table.get(), table.get(), batch);
   batch.Put(TableRecordKey(name), RecordOfTable(*table).encoded());
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
   stream.Finish(written.ok());
   VARVE_CO_RETURN_IF_ERROR(written.status());
   if (ttl_changes) table->time_to_live->Set(time_to_live);
+  if (size_changes) table->size->Set(size);
   {
     absl::MutexLock lock(&mutex_);
     tables_[name] = table;
@@ -304,6 +384,7 @@ io::Task<StatusOr<TablePointer>> Catalogue::Delete(std::string name_or_arn, Chec
 
   engine::WriteBatch batch;
   batch.Delete(TableRecordKey(name));
+  batch.Delete(SizeKey(table->key_space));
   std::vector<Dropped> gone;
   gone.push_back({table->key_space, table->lease});
   for (const Index& index : table->indexes) gone.push_back({index.key_space, index.lease});

@@ -5,7 +5,9 @@
 //   0x01 0x02 n          key space n (4, big-endian) is being dropped; empty
 //   0x01 0x03            the number after the highest key space ever given out, an encoded number
 //   0x01 0x04 n          how far the index in key space n (4, big-endian) is filled
-//   (item/backfill.h)
+//   (item/backfill.cc)
+//   0x01 0x05 n          the size of the table in key space n (4, big-endian), as counted last
+//   (item/table_size.h)
 //   0x01 0x20 id         a stream's record (item/streams.h)
 //
 // A table is created by cutting its key space, and one for each of its indexes, out as partitions
@@ -35,6 +37,7 @@
 #include "io/task.h"
 #include "item/streams.h"
 #include "item/table.h"
+#include "item/table_size.h"
 
 namespace varve::item {
 
@@ -71,6 +74,12 @@ class Catalogue {
   using Change = std::function<Status(TableDescription&)>;
   io::Task<StatusOr<TablePointer>> Update(std::string name, Change change);
 
+  // Notes what was counted, unless the table is gone or has other indexes: `leases` are those of
+  // what was counted. If it is to be kept, it outlives the process.
+  io::Task<Status> SetSize(const std::string& name,
+                           const std::vector<std::shared_ptr<const void>>& leases,
+                           const TableSize& size, bool keep);
+
   // Removes the table and all its items, if `check` agrees. Returns what it was.
   using Check = std::function<Status(const TableDescription&)>;
   io::Task<StatusOr<TablePointer>> Delete(std::string name, Check check);
@@ -86,6 +95,7 @@ class Catalogue {
   };
 
   io::Task<Status> Load();
+  io::Task<Status> LoadSizes();
   io::Task<Status> FinishDrop(uint32_t key_space);
   // Under control_mutex_: drops what a commit has noted to be dropped. What fails here is made up
   // for at the next opening.

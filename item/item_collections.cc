@@ -1,5 +1,7 @@
 #include "item/item_collections.h"
 
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -50,6 +52,20 @@ std::optional<ItemCollectionMetrics> ItemCollections::Metrics(const Table& table
   metrics.size_gb_min = std::floor(static_cast<double>(Bytes(table, item)) / kGigabyte);
   metrics.size_gb_max = metrics.size_gb_min + 1;
   return metrics;
+}
+
+std::vector<ItemCollectionMetrics> ItemCollections::MetricsOfAll(
+    const Table& table, const std::vector<ItemView>& items) const {
+  std::vector<ItemCollectionMetrics> all;
+  absl::flat_hash_set<std::string> seen;
+  for (const ItemView& item : items) {
+    std::optional<ItemCollectionMetrics> metrics = Metrics(table, item);
+    if (!metrics) return all;
+    if (seen.insert(metrics->item_collection_key.encoded()).second) {
+      all.push_back(*std::move(metrics));
+    }
+  }
+  return all;
 }
 
 Status ItemCollections::CheckGrowth(const Change& change) {

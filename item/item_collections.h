@@ -32,6 +32,9 @@ class ItemCollections {
   // Of the collection of `item`, which has at least the table's key. Nothing if the table has no
   // local indexes.
   std::optional<ItemCollectionMetrics> Metrics(const Table& table, const ItemView& item) const;
+  // Of each collection that one of `items` is in, once.
+  std::vector<ItemCollectionMetrics> MetricsOfAll(const Table& table,
+                                                  const std::vector<ItemView>& items) const;
 
   // ItemCollectionSizeLimitExceededException if the change, whose old item is known if the table
   // has indexes, would make a collection grow that is full.

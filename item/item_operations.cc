@@ -1,4 +1,6 @@
 // GetItem, PutItem, DeleteItem, UpdateItem.
+#include <type_traits>
+
 #include "item/capacity.h"
 #include "item/change.h"
 #include "item/index_entry.h"
@@ -26,37 +28,30 @@ StatusOr<Expressions> Check(const GetItemRequest& request, expression::Cache* ca
   return expression::Parse(source, cache);
 }
 
-StatusOr<Expressions> Check(const PutItemRequest& request, expression::Cache* cache) {
-  expression::Source source = SourceOf(expression::Operation::kPutItem, request);
+// Of the three that write.
+template <typename Request>
+StatusOr<Expressions> ParseWrite(const Request& request, expression::Cache* cache) {
+  constexpr bool kPuts = std::is_same_v<Request, PutItemRequest>;
+  constexpr bool kUpdates = std::is_same_v<Request, UpdateItemRequest>;
+  expression::Source source = SourceOf(kPuts      ? expression::Operation::kPutItem
+                                       : kUpdates ? expression::Operation::kUpdateItem
+                                                  : expression::Operation::kDeleteItem,
+                                       request);
   source.condition = request.condition_expression;
+  if constexpr (kUpdates) source.update = request.update_expression;
   VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
-  VARVE_RETURN_IF_ERROR(request.invalid_item);
-  VARVE_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
+  if constexpr (kPuts) {
+    VARVE_RETURN_IF_ERROR(request.invalid_item);
+  } else {
+    VARVE_RETURN_IF_ERROR(request.invalid_key);
+  }
+  if constexpr (!kUpdates) VARVE_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
   return expression::Parse(source, cache);
 }
 
-StatusOr<Expressions> Check(const DeleteItemRequest& request, expression::Cache* cache) {
-  expression::Source source = SourceOf(expression::Operation::kDeleteItem, request);
-  source.condition = request.condition_expression;
-  VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
-  VARVE_RETURN_IF_ERROR(request.invalid_key);
-  VARVE_RETURN_IF_ERROR(CheckReturnValues(request.return_values));
-  return expression::Parse(source, cache);
-}
-
-StatusOr<Expressions> Check(const UpdateItemRequest& request, expression::Cache* cache) {
-  expression::Source source = SourceOf(expression::Operation::kUpdateItem, request);
-  source.update = request.update_expression;
-  source.condition = request.condition_expression;
-  VARVE_RETURN_IF_ERROR(expression::CheckParameters(source));
-  VARVE_RETURN_IF_ERROR(request.invalid_key);
-  return expression::Parse(source, cache);
-}
-
-// For the three that write.
 template <typename Request>
 StatusOr<Expressions> CheckWrite(const Request& request, expression::Cache* cache) {
-  StatusOr<Expressions> expressions = Check(request, cache);
+  StatusOr<Expressions> expressions = ParseWrite(request, cache);
   if (!expressions.ok()) return AsOneValidationError(expressions.status());
   return expressions;
 }
@@ -184,8 +179,11 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
     VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(change.key, &old.bytes));
     old.Describe(&change);
   }
-  VARVE_CO_RETURN_IF_ERROR(
-      CheckCondition(write.condition, old, write.return_old_on_condition_check_failure));
+  if (Status failed =
+          CheckCondition(write.condition, old, write.return_old_on_condition_check_failure);
+      !failed.ok()) {
+    co_return ChargeFailedWrite(change, std::move(failed));
+  }
   VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(change));
   ChangeCost cost;
   if (metered) {
@@ -259,8 +257,11 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   old.Describe(&change);
   if (update && update->ChargedBytes(old.view()) > kItemSizeBytesMax)
     co_return ItemToUpdateTooLarge();
-  VARVE_CO_RETURN_IF_ERROR(CheckCondition(expressions.condition ? &*expressions.condition : nullptr,
-                                          old, request.return_old_on_condition_check_failure));
+  if (Status failed = CheckCondition(expressions.condition ? &*expressions.condition : nullptr, old,
+                                     request.return_old_on_condition_check_failure);
+      !failed.ok()) {
+    co_return ChargeFailedWrite(change, std::move(failed));
+  }
 
   const ItemView base = old.exists ? old.view() : request.key.view();
   std::optional<Item> new_item;

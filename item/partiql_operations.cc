@@ -443,7 +443,13 @@ io::Task<Status> Store::WriteStatement(partiql::Statement statement,
   if (found) old_item.emplace(old_bytes.view());
   Item new_item;
   StatusOr<Change> change = EvaluatePart(part, old_item, &new_item);
-  if (!change.ok()) co_return InShort(change.status());
+  if (!change.ok()) {
+    Change failed;
+    failed.table = part.table.get();
+    failed.old_item = old_item;
+    if (part.kind == TransactionPart::Kind::kPut) failed.new_item = part.item;
+    co_return InShort(ChargeFailedWrite(failed, change.status()));
+  }
   VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(*change));
   ChangeCost cost;
   if (enforces_capacity() || asked != ReturnConsumedCapacity::kNone) {

@@ -138,6 +138,9 @@ struct TableDescription {
   std::string table_id;  // a UUID
   std::string table_arn;
   TableStatus table_status = TableStatus::kActive;
+  // Until then (since 1970) an ACTIVE table is said to be in this state. A restart ends it.
+  uint64_t transition_end_ms = 0;
+  TableStatus transition = TableStatus::kActive;
   std::vector<AttributeDefinition> attribute_definitions;
   std::vector<KeySchemaElement> key_schema;
   uint64_t creation_time_ms = 0;  // since 1970
@@ -155,7 +158,7 @@ struct TableDescription {
   std::optional<OnDemandThroughput> on_demand_throughput;
   std::optional<WarmThroughput> warm_throughput;  // as asked for
 
-  uint64_t table_size_bytes = 0;  // both estimated, at most a few seconds old
+  uint64_t table_size_bytes = 0;  // both as counted (item/table_size.h)
   uint64_t item_count = 0;
   bool deletion_protection_enabled = false;
   std::optional<TableClass> table_class;  // as given

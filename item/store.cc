@@ -1,6 +1,10 @@
 #include "item/store.h"
 
+#include <algorithm>
+
+#include "item/capacity.h"
 #include "item/meter.h"
+#include "item/update_table.h"
 
 namespace varve::item {
 
@@ -13,6 +17,7 @@ Store::Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<S
       catalogue_(std::move(catalogue)),
       tokens_(io, db),
       collections_(db, options_.item_collection_bytes_max),
+      sizes_(io, db, *catalogue_, background_, options_.count_wait_ms),
       background_(io_) {}
 
 Store::~Store() { background_.Stop(); }
@@ -28,6 +33,10 @@ io::Task<StatusOr<std::unique_ptr<Store>>> Store::Open(io::Io& io, engine::Db& d
       new Store(io, db, std::move(options), std::move(streams), std::move(catalogue)));
   store->CareForStreams();
   for (const TablePointer& table : store->catalogue_->Tables()) {
+    if (table->description.table_status == TableStatus::kDeleting) {
+      store->background_.Start(store->FinishDeletion(table->description.table_name, /*wait_ms=*/0));
+      continue;
+    }
     store->CareForTimeToLive(*table);
     for (const Index& index : table->indexes) {
       if (index.readable) continue;
@@ -40,6 +49,10 @@ io::Task<StatusOr<std::unique_ptr<Store>>> Store::Open(io::Io& io, engine::Db& d
 StatusOr<TablePointer> Store::TableOf(std::string_view name) const {
   TablePointer table = catalogue_->Find(name);
   if (table == nullptr) return TableNotFound();
+  if (options_.transition_ms > 0 &&
+      StatusAt(table->description, io_.WallMs()) == TableStatus::kCreating) {
+    return TableNotFound();
+  }
   return table;
 }
 
@@ -53,6 +66,13 @@ io::Task<Status> Store::Write(const engine::WriteBatch& batch) {
   options.sync = options_.sync_writes;
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, options);
   co_return written.status();
+}
+
+SwitchStatus Store::SwitchStatusAt(bool on, uint64_t since_ms) const {
+  if (options_.transition_ms > 0 && io_.WallMs() < since_ms + options_.transition_ms) {
+    return on ? SwitchStatus::kEnabling : SwitchStatus::kDisabling;
+  }
+  return on ? SwitchStatus::kEnabled : SwitchStatus::kDisabled;
 }
 
 std::string Store::ArnOf(std::string_view table_name) const {
@@ -78,6 +98,21 @@ Status Store::ChargeWrite(const Table& table, const ChangeCost& cost) {
   VARVE_RETURN_IF_ERROR(AdmitWrite(table, cost));
   if (enforces_capacity()) item::ChargeWrite(table, cost);
   return absl::OkStatus();
+}
+
+Status Store::ChargeFailedWrite(const Change& change, Status failed) {
+  const ErrorType type = TypeOfError(failed);
+  if (!enforces_capacity() || (type != ErrorType::kConditionalCheckFailedException &&
+                               type != ErrorType::kDuplicateItemException)) {
+    return failed;
+  }
+  const auto bytes = [](const std::optional<ItemView>& item) {
+    return item ? item->size_bytes() : 0;
+  };
+  ChangeCost cost;  // nothing of the indexes, which it doesn't reach
+  cost.table_units = WriteUnits(std::max(bytes(change.old_item), bytes(change.new_item)));
+  VARVE_RETURN_IF_ERROR(ChargeWrite(*change.table, cost));
+  return failed;
 }
 
 }  // namespace varve::item

@@ -13,7 +13,7 @@
 // not at all, and so is a transaction, which has the locks of all its items. A write of one item
 // that meets a transaction there is refused (TransactionConflictException). Reads take no lock and
 // always see the newest state. A table that is created is ACTIVE when CreateTable returns, and gone
-// when DeleteTable returns.
+// when DeleteTable returns, unless StoreOptions::transition_ms says otherwise.
 //
 // Errors are those of item/errors.h. A request must stay alive and unchanged until its task is
 // done.
@@ -42,6 +42,7 @@
 #include "item/requests.h"
 #include "item/stream_requests.h"
 #include "item/streams.h"
+#include "item/table_size.h"
 #include "item/transaction.h"
 #include "item/transaction_tokens.h"
 
@@ -66,6 +67,12 @@ struct StoreOptions {
   bool consistent_gsi_reads = false;
   // Of a table with local indexes: items and entries under one partition key.
   uint64_t item_collection_bytes_max = uint64_t{10} << 30;
+  // How long DescribeTable waits for the items of a large table to be counted.
+  uint64_t count_wait_ms = 250;
+  // How long a table is said to be CREATING, UPDATING or DELETING, a stream or a time to live to be
+  // ENABLING or DISABLING, though all takes effect at once; as long, a new table is not found by
+  // what reads and writes items. 0: no such states, but for what does take its time.
+  uint64_t transition_ms = 0;
   // With a relaxed log: writes are answered when they would survive a power cut.
   bool sync_writes = false;
 };
@@ -252,14 +259,17 @@ class Store {
   io::Task<StatusOr<bool>> FillIndexStep(const Table& table, const Index& index,
                                          std::optional<std::string>* position);
 
+  // What has been on or off since then, at first on its way.
+  SwitchStatus SwitchStatusAt(bool on, uint64_t since_ms) const;
+  // Background task: deletes a table that is DELETING.
+  io::Task<void> FinishDeletion(std::string table_name, uint64_t wait_ms);
+
   // The name of the table that a ResourceArn names; whether it exists is another question.
   StatusOr<std::string> TableOfArn(std::string_view arn, std::string_view operation) const;
 
-  // Fills the members of a description that are measured or made up of options.
-  io::Task<Status> Complete(const Table& table, TableDescription* description);
-  // How many items or entries a key space has, and their size: exactly if they are few.
-  io::Task<Status> Measure(uint32_t key_space, uint64_t* item_count, uint64_t* size_bytes);
-
+  // Fills the members of a description that are measured or made up of options. Waits for items to
+  // be counted only if it may.
+  io::Task<Status> Complete(const Table& table, bool may_wait, TableDescription* description);
   // Capacity (item/meter.h); all of it does nothing unless it is enforced. A write's cost is
   // right only if the old item is known.
   bool enforces_capacity() const { return options_.capacity == CapacityMode::kEnforce; }
@@ -268,6 +278,9 @@ class Store {
   Status AdmitWrite(const Table& table, const ChangeCost& cost);
   // Admits and charges in one.
   Status ChargeWrite(const Table& table, const ChangeCost& cost);
+  // What a write answers that ends with `failed`. If that is a condition which does not hold, the
+  // table is charged all the same, for the larger of the item that is there and the one to be.
+  Status ChargeFailedWrite(const Change& change, Status failed);
 
   // The same of all parts of a transaction, whose costs count twice. (item/transact_operations.cc)
   Status ChargeTransaction(const Transaction& transaction, std::vector<ChangeCost> costs);
@@ -309,6 +322,7 @@ class Store {
   KeyLocks locks_;
   TransactionTokens tokens_;
   ItemCollections collections_;
+  TableSizes sizes_;
   std::atomic<bool> maintains_streams_{false};
   std::atomic<bool> expires_items_{false};
   // Figures for people: relaxed.

@@ -88,7 +88,9 @@ io::Task<StatusOr<DescribeStreamResponse>> Store::DescribeStream(
   VARVE_ASSIGN_OR_CO_RETURN(const StreamPointer stream, StreamOfArn(request.stream_arn));
   DescribeStreamResponse response;
   response.stream = SummaryOf(*stream);
-  response.enabled = stream->enabled();
+  const RecordNumber disabled_at = stream->disabled_at();
+  response.status = SwitchStatusAt(
+      stream->enabled(), disabled_at != 0 ? MsOfRecord(disabled_at) : MsOfRecord(stream->id()));
   response.stream_view_type = stream->view_type();
   response.creation_time_ms = MsOfRecord(stream->id());
   response.key_schema = stream->key_schema();

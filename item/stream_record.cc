@@ -26,6 +26,20 @@ Status Malformed(const Stream& stream, RecordNumber number) {
 
 }  // namespace
 
+std::string_view ToString(SwitchStatus status) {
+  switch (status) {
+    case SwitchStatus::kEnabling:
+      return "ENABLING";
+    case SwitchStatus::kEnabled:
+      return "ENABLED";
+    case SwitchStatus::kDisabling:
+      return "DISABLING";
+    case SwitchStatus::kDisabled:
+      return "DISABLED";
+  }
+  return "";
+}
+
 std::string_view ToString(StreamEvent event) {
   switch (event) {
     case StreamEvent::kInsert:

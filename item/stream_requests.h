@@ -42,9 +42,13 @@ struct ShardDescription {
   std::optional<std::string> ending_sequence_number;  // of a closed shard
   std::optional<std::string> parent_shard_id;
 };
+// Of a stream, and of a table's time to live.
+enum class SwitchStatus : uint8_t { kDisabled, kEnabling, kEnabled, kDisabling };
+std::string_view ToString(SwitchStatus status);  // "ENABLING"
+
 struct DescribeStreamResponse {
   StreamSummary stream;
-  bool enabled = false;
+  SwitchStatus status = SwitchStatus::kDisabled;
   StreamViewType stream_view_type = StreamViewType::kKeysOnly;
   uint64_t creation_time_ms = 0;
   std::vector<KeySchemaElement> key_schema;
@@ -113,8 +117,8 @@ struct DescribeTimeToLiveRequest {
   std::string table_name;
 };
 struct DescribeTimeToLiveResponse {
-  bool enabled = false;
-  std::string attribute_name;  // if enabled
+  SwitchStatus status = SwitchStatus::kDisabled;
+  std::string attribute_name;  // unless that is over
 };
 
 }  // namespace varve::item

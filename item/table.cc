@@ -404,6 +404,12 @@ StatusOr<Table> TableOfRecord(const ItemView& record) {
   return table;
 }
 
+std::vector<std::shared_ptr<const void>> LeasesOf(const Table& table) {
+  std::vector<std::shared_ptr<const void>> leases = {table.lease};
+  for (const Index& index : table.indexes) leases.push_back(index.lease);
+  return leases;
+}
+
 const Index* FindIndex(const Table& table, std::string_view name) {
   for (const Index& index : table.indexes) {
     if (index.name == name) return &index;

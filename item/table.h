@@ -10,10 +10,13 @@
 #include "base/status.h"
 #include "item/keys.h"
 #include "item/requests.h"
+#include "item/shared_slot.h"
 #include "item/stream.h"
 #include "item/time_to_live.h"
 
 namespace varve::item {
+
+struct TableSize;
 
 class Meter;
 // Thread-safe; there is one for each table and each index (item/meter.h).
@@ -62,8 +65,14 @@ struct Table {
   std::shared_ptr<StreamSlot> stream = std::make_shared<StreamSlot>();
   std::shared_ptr<TimeToLiveSlot> time_to_live = std::make_shared<TimeToLiveSlot>();
   uint32_t ttl_key_space = 0;  // of the description's ttl_attribute, if there is one
+  // What was counted last (item/table_size.h); likewise shared.
+  std::shared_ptr<SharedSlot<const TableSize>> size =
+      std::make_shared<SharedSlot<const TableSize>>();
 };
 using TablePointer = std::shared_ptr<const Table>;
+
+// The table's lease, then those of its indexes.
+std::vector<std::shared_ptr<const void>> LeasesOf(const Table& table);
 
 // The catalogue's record of a table is itself an item (docs/item.md lists its attributes).
 Item RecordOfTable(const Table& table);

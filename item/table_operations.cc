@@ -9,10 +9,8 @@ namespace varve::item {
 namespace {
 
 constexpr int64_t kListTablesLimit = 100;
-
-// How much of a table DescribeTable looks at to tell its size; a larger one is estimated from that.
-constexpr uint64_t kMeasuredItemsMax = 2000;
-constexpr uint64_t kMeasuredBytesMax = uint64_t{1} << 20;
+// After a failure: the disk may be full, say.
+constexpr uint64_t kRetryMs = 1000;
 
 std::string MakeUuid(io::Io& io) {
   const uint64_t high = io.RandomU64(), low = io.RandomU64();
@@ -56,6 +54,8 @@ io::Task<StatusOr<CreateTableResponse>> Store::CreateTable(const CreateTableRequ
     description.stream_view_type = request.stream_specification->stream_view_type;
   }
   if (request.tags) description.tags = SortedTags(*request.tags);
+  description.transition = TableStatus::kCreating;
+  description.transition_end_ms = description.creation_time_ms + options_.transition_ms;
   for (const auto& [indexes, global] : {std::pair(&request.local_secondary_indexes, false),
                                         std::pair(&request.global_secondary_indexes, true)}) {
     if (!*indexes) continue;
@@ -83,7 +83,7 @@ io::Task<StatusOr<DescribeTableResponse>> Store::DescribeTable(
   const TablePointer table = catalogue_->Find(request.table_name);
   if (table == nullptr) co_return TableNotFound(request.table_name);
   DescribeTableResponse response;
-  VARVE_CO_RETURN_IF_ERROR(co_await Complete(*table, &response.table));
+  VARVE_CO_RETURN_IF_ERROR(co_await Complete(*table, /*may_wait=*/true, &response.table));
   co_return response;
 }
 
@@ -100,8 +100,9 @@ io::Task<StatusOr<ListTablesResponse>> Store::ListTables(const ListTablesRequest
 }
 
 io::Task<StatusOr<DeleteTableResponse>> Store::DeleteTable(const DeleteTableRequest& request) {
-  Catalogue::Check check = [](const TableDescription& description) -> Status {
-    VARVE_RETURN_IF_ERROR(CheckTableAtRest(description));
+  const uint64_t now_ms = io_.WallMs();
+  Catalogue::Check check = [now_ms](const TableDescription& description) -> Status {
+    VARVE_RETURN_IF_ERROR(CheckTableAtRest(description, now_ms));
     if (std::any_of(description.indexes.begin(), description.indexes.end(),
                     [](const auto& index) { return index.status != IndexStatus::kActive; })) {
       return MakeError(ErrorType::kResourceInUseException,
@@ -114,13 +115,47 @@ io::Task<StatusOr<DeleteTableResponse>> Store::DeleteTable(const DeleteTableRequ
         "deletion "
         "protection first.");
   };
-  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
-                            co_await catalogue_->Delete(request.table_name, std::move(check)));
+  TablePointer table;
+  if (options_.transition_ms == 0) {
+    VARVE_ASSIGN_OR_CO_RETURN(table,
+                              co_await catalogue_->Delete(request.table_name, std::move(check)));
+  } else {
+    bool begins = false;
+    Catalogue::Change change = [&](TableDescription& description) -> Status {
+      if (description.table_status == TableStatus::kDeleting) return absl::OkStatus();
+      VARVE_RETURN_IF_ERROR(check(description));
+      description.table_status = TableStatus::kDeleting;
+      begins = true;
+      return absl::OkStatus();
+    };
+    VARVE_ASSIGN_OR_CO_RETURN(table,
+                              co_await catalogue_->Update(request.table_name, std::move(change)));
+    if (begins) {
+      background_.Start(FinishDeletion(table->description.table_name, options_.transition_ms));
+    }
+  }
   DeleteTableResponse response;
   response.table_description = table->description;
   AddArns(&response.table_description);
   response.table_description.table_status = TableStatus::kDeleting;
   co_return response;
+}
+
+io::Task<void> Store::FinishDeletion(std::string table_name, uint64_t wait_ms) {
+  co_await background_.Sleep(wait_ms);
+  const Catalogue::Check check = [](const TableDescription& description) -> Status {
+    return description.table_status == TableStatus::kDeleting
+               ? absl::OkStatus()
+               : absl::FailedPreconditionError("another table by now");
+  };
+  while (!background_.stopping()) {
+    const auto deleted = co_await catalogue_->Delete(table_name, check);
+    if (deleted.ok() || catalogue_->Find(table_name) == nullptr ||
+        absl::IsFailedPrecondition(deleted.status())) {
+      co_return;
+    }
+    co_await background_.Sleep(kRetryMs);
+  }
 }
 
 void Store::AddArns(TableDescription* description) const {
@@ -143,55 +178,16 @@ std::string Store::KmsKeyArn(const SseSpecification& sse) const {
                      key.starts_with("alias/") ? "" : "key/", key);
 }
 
-io::Task<Status> Store::Complete(const Table& table, TableDescription* description) {
+io::Task<Status> Store::Complete(const Table& table, bool may_wait, TableDescription* description) {
   *description = table.description;
   AddArns(description);
-  ForgetOldDecreases(io_.WallMs(), description);
-  VARVE_CO_RETURN_IF_ERROR(
-      co_await Measure(table.key_space, &description->item_count, &description->table_size_bytes));
-  for (size_t i = 0; i < table.indexes.size(); ++i) {
-    IndexDescription& index = description->indexes[i];
-    VARVE_CO_RETURN_IF_ERROR(
-        co_await Measure(table.indexes[i].key_space, &index.item_count, &index.index_size_bytes));
+  const uint64_t now_ms = io_.WallMs();
+  ForgetOldDecreases(now_ms, description);
+  description->table_status = StatusAt(*description, now_ms);
+  if (description->table_status == TableStatus::kCreating) {
+    for (IndexDescription& index : description->indexes) index.status = IndexStatus::kCreating;
   }
-  co_return absl::OkStatus();
-}
-
-io::Task<Status> Store::Measure(uint32_t key_space, uint64_t* item_count, uint64_t* size_bytes) {
-  const KeyBounds bounds = KeySpaceBounds(key_space);
-  engine::IteratorOptions options;
-  options.lower_bound = bounds.begin;
-  options.upper_bound = bounds.end;
-  options.fill_cache = false;
-  const std::unique_ptr<engine::Iterator> iterator = db_.NewIterator(options);
-  co_await iterator->SeekToFirstAsync();
-  uint64_t items = 0, item_bytes = 0, entry_bytes = 0;
-  std::string last_key;
-  while (iterator->Valid() && items < kMeasuredItemsMax && item_bytes < kMeasuredBytesMax) {
-    ++items;
-    item_bytes += ItemView(iterator->value()).size_bytes();
-    entry_bytes += iterator->key().size() + iterator->value().size();
-    last_key = iterator->key();
-    if (!iterator->StartNext()) co_await iterator->SettleAsync();
-  }
-  VARVE_CO_RETURN_IF_ERROR(iterator->status());
-  *item_count = items;
-  *size_bytes = item_bytes;
-  if (!iterator->Valid()) co_return absl::OkStatus();
-
-  // Items lie in the order of a hash, so the first ones are a fair sample of all. The engine counts
-  // memtables as a whole, whatever the range, and tables by the range's share.
-  const uint64_t memtables = db_.ApproximateBytes(bounds.begin, bounds.begin + '\0');
-  const uint64_t sample = db_.ApproximateBytes(bounds.begin, last_key);
-  const uint64_t whole = db_.ApproximateBytes(bounds.begin, bounds.end);
-  double scale = static_cast<double>(whole) / static_cast<double>(entry_bytes);
-  if (sample > memtables && whole > 2 * memtables) {
-    scale = static_cast<double>(whole - memtables) / static_cast<double>(sample - memtables);
-  }
-  scale = std::max(1.0, scale);
-  *item_count = static_cast<uint64_t>(static_cast<double>(items) * scale);
-  *size_bytes = static_cast<uint64_t>(static_cast<double>(item_bytes) * scale);
-  co_return absl::OkStatus();
+  co_return co_await sizes_.Describe(table, may_wait, description);
 }
 
 }  // namespace varve::item

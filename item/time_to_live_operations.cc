@@ -8,6 +8,7 @@
 #include "item/change.h"
 #include "item/store.h"
 #include "item/time_to_live.h"
+#include "item/update_table.h"
 
 namespace varve::item {
 namespace {
@@ -33,6 +34,10 @@ io::Task<StatusOr<UpdateTimeToLiveResponse>> Store::UpdateTimeToLive(
   const TimeToLiveSpecification& wanted = request.specification;
   const uint64_t now_ms = io_.WallMs();
   Catalogue::Change change = [&wanted, now_ms](TableDescription& table) -> Status {
+    // An update is no hindrance.
+    if (StatusAt(table, now_ms) != TableStatus::kUpdating) {
+      VARVE_RETURN_IF_ERROR(CheckTableAtRest(table, now_ms));
+    }
     const bool is_enabled = !table.ttl_attribute.empty();
     if (is_enabled && table.ttl_attribute != wanted.attribute_name) {
       return ValidationError(
@@ -64,8 +69,9 @@ io::Task<StatusOr<DescribeTimeToLiveResponse>> Store::DescribeTimeToLive(
   const TablePointer table = catalogue_->Find(request.table_name);
   if (table == nullptr) co_return TableNotFound(request.table_name);
   DescribeTimeToLiveResponse response;
-  response.enabled = !table->description.ttl_attribute.empty();
-  response.attribute_name = table->description.ttl_attribute;
+  const TableDescription& description = table->description;
+  response.status = SwitchStatusAt(!description.ttl_attribute.empty(), description.ttl_changed_ms);
+  response.attribute_name = description.ttl_attribute;
   co_return response;
 }
 

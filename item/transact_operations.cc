@@ -116,6 +116,29 @@ void AppendForFingerprint(const TransactWriteAction& action, Kind kind, std::str
       [](const Value& value) { return std::string_view(value.encoded()); }, to);
 }
 
+// Of the collections that are written to, by table in the order of the parts.
+std::vector<std::pair<std::string, std::vector<ItemCollectionMetrics>>> MetricsOf(
+    const ItemCollections& collections, const std::vector<TransactionPart>& parts) {
+  std::vector<std::pair<std::string, std::vector<ItemCollectionMetrics>>> metrics;
+  std::vector<uint32_t> seen;  // key spaces of tables
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const Table& table = *parts[i].table;
+    if (parts[i].kind == Kind::kCheck) continue;
+    if (std::find(seen.begin(), seen.end(), table.key_space) != seen.end()) continue;
+    seen.push_back(table.key_space);
+    std::vector<ItemView> items;
+    for (const TransactionPart& part : parts) {
+      if (part.kind != Kind::kCheck && part.table->key_space == table.key_space) {
+        items.push_back(part.item);
+      }
+    }
+    std::vector<ItemCollectionMetrics> of_table = collections.MetricsOfAll(table, items);
+    if (of_table.empty()) continue;
+    metrics.emplace_back(table.description.table_name, std::move(of_table));
+  }
+  return metrics;
+}
+
 std::optional<ItemView> ViewOf(const std::optional<engine::PinnedValue>& value) {
   if (!value) return std::nullopt;
   return ItemView(value->view());
@@ -292,6 +315,9 @@ io::Task<StatusOr<TransactWriteItemsResponse>> Store::TransactWriteItems(
   VARVE_ASSIGN_OR_CO_RETURN(
       response.consumed_capacity,
       co_await CapacityOf(transaction, result, request.return_consumed_capacity));
+  if (request.return_item_collection_metrics) {
+    response.item_collection_metrics = MetricsOf(collections_, transaction.parts);
+  }
   co_return response;
 }
 

@@ -59,6 +59,18 @@ Status ChangeThroughput(const ProvisionedThroughput& wanted, std::string_view wh
   return absl::OkStatus();
 }
 
+// `index_name` is empty for the table itself.
+Status CheckOnDemandChange(const OnDemandThroughput& wanted, const TableDescription& table,
+                           std::string_view index_name, bool may_clear) {
+  if (!IsOnDemand(table)) {
+    return Invalid(
+        "{} for OnDemandThroughput cannot be specified {}when the table BillingMode is PROVISIONED",
+        wanted.max_read_request_units ? "MaxReadRequestUnits" : "MaxWriteRequestUnits",
+        index_name.empty() ? "" : fmt::format("for index : {} ", index_name));
+  }
+  return CheckOnDemandThroughput(wanted, index_name, may_clear);
+}
+
 // -1 takes a maximum away.
 void ChangeOnDemandThroughput(const OnDemandThroughput& wanted,
                               std::optional<OnDemandThroughput>& current) {
@@ -199,15 +211,8 @@ Status CreateIndex(const SecondaryIndex& wanted, const UpdateTableRequest& reque
     VARVE_RETURN_IF_ERROR(CheckThroughput(*wanted.provisioned_throughput));
   }
   if (wanted.on_demand_throughput) {
-    if (!IsOnDemand(table)) {
-      return Invalid(
-          "{} for OnDemandThroughput cannot be specified for index : {} when the table BillingMode "
-          "is PROVISIONED",
-          wanted.on_demand_throughput->max_read_request_units ? "MaxReadRequestUnits"
-                                                              : "MaxWriteRequestUnits",
-          name);
-    }
-    VARVE_RETURN_IF_ERROR(CheckOnDemandThroughput(*wanted.on_demand_throughput, name, false));
+    VARVE_RETURN_IF_ERROR(CheckOnDemandChange(*wanted.on_demand_throughput, table, name,
+                                              /*may_clear=*/false));
   }
   for (const KeySchemaElement& key : wanted.key_schema) {
     const auto is_key = [&](const AttributeDefinition& d) {
@@ -253,15 +258,8 @@ Status UpdateIndex(const GlobalSecondaryIndexUpdate::Update& wanted, bool mode_c
                                            now_ms, *index));
   }
   if (wanted.on_demand_throughput) {
-    if (!IsOnDemand(table)) {
-      return Invalid(
-          "{} for OnDemandThroughput cannot be specified for index : {} when the table BillingMode "
-          "is PROVISIONED",
-          wanted.on_demand_throughput->max_read_request_units ? "MaxReadRequestUnits"
-                                                              : "MaxWriteRequestUnits",
-          name);
-    }
-    VARVE_RETURN_IF_ERROR(CheckOnDemandThroughput(*wanted.on_demand_throughput, name, true));
+    VARVE_RETURN_IF_ERROR(CheckOnDemandChange(*wanted.on_demand_throughput, table, name,
+                                              /*may_clear=*/true));
     ChangeOnDemandThroughput(*wanted.on_demand_throughput, index->on_demand_throughput);
   }
   if (wanted.warm_throughput) {
@@ -342,8 +340,15 @@ IndexDescription DescriptionOfIndex(const SecondaryIndex& index, bool global) {
   return description;
 }
 
-Status CheckTableAtRest(const TableDescription& table) {
-  switch (table.table_status) {
+TableStatus StatusAt(const TableDescription& table, uint64_t now_ms) {
+  if (table.table_status == TableStatus::kActive && now_ms < table.transition_end_ms) {
+    return table.transition;
+  }
+  return table.table_status;
+}
+
+Status CheckTableAtRest(const TableDescription& table, uint64_t now_ms) {
+  switch (StatusAt(table, now_ms)) {
     case TableStatus::kActive:
       return absl::OkStatus();
     case TableStatus::kCreating:
@@ -358,17 +363,13 @@ Status CheckTableAtRest(const TableDescription& table) {
 
 Status ApplyUpdate(const UpdateTableRequest& request, uint64_t now_ms, std::string_view kms_key_arn,
                    TableDescription& table) {
-  VARVE_RETURN_IF_ERROR(CheckTableAtRest(table));
+  VARVE_RETURN_IF_ERROR(CheckTableAtRest(table, now_ms));
   const BillingMode old_mode = table.billing_mode;
   VARVE_RETURN_IF_ERROR(ChangeCapacityMode(request, now_ms, table));
   const bool mode_changes = table.billing_mode != old_mode;
   if (request.on_demand_throughput) {
-    if (!IsOnDemand(table)) {
-      return Invalid(
-          "{} for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED",
-          request.on_demand_throughput->max_read_request_units ? "MaxReadRequestUnits"
-                                                               : "MaxWriteRequestUnits");
-    }
+    VARVE_RETURN_IF_ERROR(CheckOnDemandChange(*request.on_demand_throughput, table, "",
+                                              /*may_clear=*/true));
     ChangeOnDemandThroughput(*request.on_demand_throughput, table.on_demand_throughput);
   }
   if (request.warm_throughput) {
@@ -453,7 +454,13 @@ io::Task<StatusOr<UpdateTableResponse>> Store::UpdateTable(const UpdateTableRequ
   TableDescription before;
   Catalogue::Change change = [&](TableDescription& description) -> Status {
     before = description;
-    return ApplyUpdate(request, now_ms, kms_key_arn, description);
+    VARVE_RETURN_IF_ERROR(ApplyUpdate(request, now_ms, kms_key_arn, description));
+    const TableDescription during = DescriptionDuringUpdate(request, before, description);
+    if (during.table_status == TableStatus::kUpdating) {
+      description.transition = TableStatus::kUpdating;
+      description.transition_end_ms = now_ms + options_.transition_ms;
+    }
+    return absl::OkStatus();
   };
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table,
                             co_await catalogue_->Update(request.table_name, std::move(change)));
@@ -463,7 +470,7 @@ io::Task<StatusOr<UpdateTableResponse>> Store::UpdateTable(const UpdateTableRequ
     background_.Start(FillIndex(table->description.table_name, index.name));
   }
   TableDescription measured;
-  VARVE_CO_RETURN_IF_ERROR(co_await Complete(*table, &measured));
+  VARVE_CO_RETURN_IF_ERROR(co_await Complete(*table, /*may_wait=*/false, &measured));
   UpdateTableResponse response;
   response.table_description = DescriptionDuringUpdate(request, before, measured);
   AddArns(&response.table_description);

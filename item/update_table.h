@@ -12,7 +12,10 @@ namespace varve::item {
 IndexDescription DescriptionOfIndex(const SecondaryIndex& index, bool global);
 
 // ResourceInUseException if the table is being created, updated or deleted.
-Status CheckTableAtRest(const TableDescription& table);
+Status CheckTableAtRest(const TableDescription& table, uint64_t now_ms);
+
+// The state that the table is said to be in.
+TableStatus StatusAt(const TableDescription& table, uint64_t now_ms);
 
 // Applies `request`, which CheckUpdateTable has let through. A new index is CREATING and the table
 // UPDATING then, until the index is being filled (item/backfill.cc); everything else is done at

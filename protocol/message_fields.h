@@ -31,6 +31,8 @@ inline constexpr uint64_t kEnumMax<item::IndexStatus> = 3;
 template <>
 inline constexpr uint64_t kEnumMax<item::StreamViewType> = 3;
 template <>
+inline constexpr uint64_t kEnumMax<item::SwitchStatus> = 3;
+template <>
 inline constexpr uint64_t kEnumMax<item::ReturnValues> = 4;
 template <>
 inline constexpr uint64_t kEnumMax<item::ReturnConsumedCapacity> = 2;
@@ -46,6 +48,7 @@ static_assert(static_cast<int>(item::ValueType::kMap) == 9);
 static_assert(static_cast<int>(item::TableStatus::kActive) == 3);
 static_assert(static_cast<int>(item::IndexStatus::kActive) == 3);
 static_assert(static_cast<int>(item::StreamViewType::kNewAndOldImages) == 3);
+static_assert(static_cast<int>(item::SwitchStatus::kDisabling) == 3);
 static_assert(static_cast<int>(item::ReturnValues::kUpdatedNew) == 4);
 static_assert(static_cast<int>(item::Select::kCount) == 3);
 static_assert(static_cast<int>(item::ShardIteratorType::kAfterSequenceNumber) == 3);
@@ -292,7 +295,7 @@ void Fields(Visitor& visit, T& m) {
 }
 template <typename Visitor, Like<item::DescribeTimeToLiveResponse> T>
 void Fields(Visitor& visit, T& m) {
-  visit(1, "Enabled", m.enabled);
+  visit(1, "TimeToLiveStatus", m.status);
   visit(2, "AttributeName", m.attribute_name);
 }
 
@@ -624,7 +627,7 @@ void Fields(Visitor& visit, T& m) {
 template <typename Visitor, Like<item::DescribeStreamResponse> T>
 void Fields(Visitor& visit, T& m) {
   visit(1, "Stream", m.stream);
-  visit(2, "Enabled", m.enabled);
+  visit(2, "StreamStatus", m.status);
   visit(3, "StreamViewType", m.stream_view_type);
   visit(4, "CreationTimeMs", m.creation_time_ms);
   visit(5, "KeySchema", m.key_schema);

@@ -157,6 +157,10 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_flag("--consistent-gsi-reads", config.store.consistent_gsi_reads,
                "Take ConsistentRead on global secondary indexes, which DynamoDB refuses");
+  app.add_option("--transition-ms", config.store.transition_ms,
+                 "How long tables, streams and time to live show the states they pass through "
+                 "(CREATING, ENABLING and the like)")
+      ->capture_default_str();
   app.add_option("--region", config.store.region, "Region in the ARNs of tables")
       ->capture_default_str();
   AddNetworkFlags(app, config);

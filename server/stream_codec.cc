@@ -133,7 +133,7 @@ void Encode(const item::DescribeStreamResponse& response, std::string& to) {
   ObjectWriter object(to);
   ObjectWriter stream(object.Member("StreamDescription"));
   AppendSummary(stream, response.stream);
-  stream.Text("StreamStatus", response.enabled ? "ENABLED" : "DISABLED");
+  stream.Text("StreamStatus", item::ToString(response.status));
   stream.Text("StreamViewType", item::ToString(response.stream_view_type));
   stream.Time("CreationRequestDateTime", response.creation_time_ms);
   AppendKeySchema(stream, response.key_schema);
@@ -193,8 +193,10 @@ void Encode(const item::UpdateTimeToLiveResponse& response, std::string& to) {
 void Encode(const item::DescribeTimeToLiveResponse& response, std::string& to) {
   ObjectWriter object(to);
   ObjectWriter description(object.Member("TimeToLiveDescription"));
-  description.Text("TimeToLiveStatus", response.enabled ? "ENABLED" : "DISABLED");
-  if (response.enabled) description.Text("AttributeName", response.attribute_name);
+  description.Text("TimeToLiveStatus", item::ToString(response.status));
+  if (!response.attribute_name.empty()) {
+    description.Text("AttributeName", response.attribute_name);
+  }
   description.End();
   object.End();
 }

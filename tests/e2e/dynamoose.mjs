@@ -208,8 +208,17 @@ await run({
   async "deleted, and gone"() {
     await Order.delete({ shop: "oslo", id: 2 });
     assert.equal(await Order.get({ shop: "oslo", id: 2 }), undefined);
-    await ddb.deleteTable({ TableName });
-    await assert.rejects(ddb.describeTable({ TableName }), { name: "ResourceNotFoundException" });
+    const { TableDescription } = await ddb.deleteTable({ TableName });
+    assert.equal(TableDescription.TableStatus, "DELETING");
+    await assert.rejects(
+      async () => {
+        for (;;) {
+          const { Table } = await ddb.describeTable({ TableName });
+          assert.equal(Table.TableStatus, "DELETING");
+        }
+      },
+      { name: "ResourceNotFoundException" },
+    );
   },
 });
 ddb.destroy();

@@ -5,14 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from harness import Server
 
 HERE = Path(__file__).resolve().parent
 
 
-@pytest.mark.parametrize("script", ["tour", "electrodb", "dynamoose"])
-def test_script(server, node_modules, script):
+def run(script, url):
     done = subprocess.run(
-        ["node", "--no-warnings", f"{script}.mjs", server.url],
+        ["node", "--no-warnings", f"{script}.mjs", url],
         cwd=HERE,
         capture_output=True,
         text=True,
@@ -22,3 +22,18 @@ def test_script(server, node_modules, script):
     # Each step is a property of `steps`; all of them have been taken.
     steps = (HERE / f"{script}.mjs").read_text().count("\n  async \"")
     assert done.stdout.count("ok: ") == steps > 0
+
+
+@pytest.mark.parametrize("script", ["tour", "electrodb", "dynamoose"])
+def test_script(server, node_modules, script):
+    run(script, server.url)
+
+
+def test_a_client_that_waits_for_states(tmp_path, node_modules):
+    server = Server(tmp_path / "data", "--transition-ms=50").start()
+    try:
+        run("dynamoose", server.url)
+        server.stop()
+    finally:
+        if server.running():
+            server.kill()

@@ -293,6 +293,69 @@ def test_an_index_is_filled_across_kills(own_server):
     assert sorted(found) == [f"{i:05}" for i in range(count)]
 
 
+def sizes(server, table):
+    """{name: (ItemCount, bytes)} of a table, as "", and its indexes."""
+    described = call(server, "DescribeTable", {"TableName": table})["Table"]
+    found = {"": (described["ItemCount"], described["TableSizeBytes"])}
+    for each in described.get("GlobalSecondaryIndexes", []):
+        found[each["IndexName"]] = (each["ItemCount"], each["IndexSizeBytes"])
+    return found
+
+
+def wait_for_sizes(server, table, expected, timeout_s=60):
+    """Items are counted when somebody asks; on a busy machine not before the first answer."""
+    deadline = time.monotonic() + timeout_s
+    while (found := sizes(server, table)) != expected:
+        assert time.monotonic() < deadline, (found, expected)
+        time.sleep(0.02)
+
+
+def test_sizes_are_exact(own_server):
+    def size(numbers):
+        """Each item has 7 bytes, each third one 3 more and an entry in the index, of 10."""
+        thirds = sum(n % 3 == 0 for n in numbers)
+        return {"": (len(numbers), 7 * len(numbers) + 3 * thirds), "odd": (thirds, 10 * thirds)}
+
+    def key(n):
+        return {"p": {"S": f"{n:06}"}}
+
+    def item(n):
+        return {**key(n), **({"a": {"S": "xy"}} if n % 3 == 0 else {})}
+
+    def write(requests):
+        for start in range(0, len(requests), 25):
+            call(
+                own_server,
+                "BatchWriteItem",
+                {"RequestItems": {"sized": requests[start : start + 25]}},
+            )
+
+    own_server.start()
+    make(
+        own_server,
+        "sized",
+        AttributeDefinitions=definitions("p", "a"),
+        GlobalSecondaryIndexes=[index("odd", "a")],
+    )
+    write([{"PutRequest": {"Item": item(n)}} for n in range(20)])
+    assert sizes(own_server, "sized") == size(range(20))
+    write([{"PutRequest": {"Item": item(n)}} for n in range(5000)])
+    wait_for_sizes(own_server, "sized", size(range(5000)))
+    write([{"DeleteRequest": {"Key": key(n)}} for n in range(2000)])
+    wait_for_sizes(own_server, "sized", size(range(2000, 5000)))
+    own_server.kill()
+    own_server.start()
+    wait_for_sizes(own_server, "sized", size(range(2000, 5000)))
+    transaction = [{"Delete": {"TableName": "sized", "Key": key(n)}} for n in range(2000, 2100)]
+    call(own_server, "TransactWriteItems", {"TransactItems": transaction})
+    wait_for_sizes(own_server, "sized", size(range(2100, 5000)))
+    write([{"DeleteRequest": {"Key": key(n)}} for n in range(2000, 5000)])
+    wait_for_sizes(own_server, "sized", size(range(0)))
+    call(own_server, "DeleteTable", {"TableName": "sized"})
+    make(own_server, "sized")
+    assert sizes(own_server, "sized") == {"": (0, 0)}
+
+
 def test_an_arn_works_wherever_a_name_does(server):
     make(server, "named")
     arn = arn_of("named")

@@ -552,3 +552,62 @@ def test_money_is_neither_made_nor_lost(own_server):
     # What was answered is there; what was under way at a kill may be.
     assert counts["touches"] <= touched <= counts["touches"] + counts["cut off"]
     own_server.stop()
+
+
+def test_item_collection_metrics_name_each_collection_written_to(dynamodb, names):
+    plain = names[0]
+    local = plain + ".local"
+    dynamodb.create_table(
+        TableName=local,
+        KeySchema=[
+            {"AttributeName": "p", "KeyType": "HASH"},
+            {"AttributeName": "s", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind}
+            for name, kind in (("p", "S"), ("s", "N"), ("a", "S"))
+        ],
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": "by-a",
+                "KeySchema": [
+                    {"AttributeName": "p", "KeyType": "HASH"},
+                    {"AttributeName": "a", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    actions = [
+        {"Put": {"TableName": plain, "Item": key("a", 1)}},
+        {"Put": {"TableName": local, "Item": {**key("a", 1), "a": {"S": "x"}}}},
+        {"Delete": {"TableName": local, "Key": key("a", 2)}},
+        {
+            "Update": {
+                "TableName": local,
+                "Key": key("b", 1),
+                "UpdateExpression": "SET v = :v",
+                "ExpressionAttributeValues": {":v": {"N": "1"}},
+            }
+        },
+        {
+            "ConditionCheck": {
+                "TableName": local,
+                "Key": key("c", 1),
+                "ConditionExpression": "attribute_not_exists(p)",
+            }
+        },
+    ]
+    answer = dynamodb.transact_write_items(
+        TransactItems=actions, ReturnItemCollectionMetrics="SIZE"
+    )
+    assert answer["ItemCollectionMetrics"] == {
+        local: [
+            {"ItemCollectionKey": {"p": {"S": p}}, "SizeEstimateRangeGB": [0.0, 1.0]}
+            for p in ("a", "b")
+        ]
+    }
+    quiet = dynamodb.transact_write_items(TransactItems=actions)
+    assert "ItemCollectionMetrics" not in quiet
+    dynamodb.delete_table(TableName=local)

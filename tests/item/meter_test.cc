@@ -140,6 +140,52 @@ TEST_F(EnforcedCapacity, ATransactionTakesTwiceAndIsCancelledWhole) {
   EXPECT_EQ(reasons[0].code, "ProvisionedThroughputExceeded");
 }
 
+// Writes that fail take what the larger of the two items would: 300 seconds of ten units.
+TEST_F(EnforcedCapacity, AConditionThatFailsIsPaidForToo) {
+  const std::string large(10'000, 'x');
+  ASSERT_EQ(Put("T", fmt::format("{{'p':{{'S':'a'}},'v':{{'S':'{}'}}}}", large)), "OK");
+  PutItemRequest put;
+  put.table_name = "T";
+  put.item = ItemOf("{'p':{'S':'a'}}");
+  put.condition_expression = "attribute_not_exists(p)";
+  UpdateItemRequest update;
+  update.table_name = "T";
+  update.key = ItemOf("{'p':{'S':'a'}}");
+  update.condition_expression = "attribute_not_exists(p)";
+  DeleteItemRequest remove;
+  remove.table_name = "T";
+  remove.key = ItemOf("{'p':{'S':'a'}}");
+  remove.condition_expression = "attribute_not_exists(p)";
+  ExecuteStatementRequest insert;
+  insert.statement.statement = "INSERT INTO \"T\" VALUE {'p':'a'}";
+  int failed = 0;
+  Status status;
+  for (; failed < 10'000; ++failed) {
+    switch (failed % 4) {
+      case 0:
+        status = Run(store_->PutItem(put)).status();
+        break;
+      case 1:
+        status = Run(store_->UpdateItem(update)).status();
+        break;
+      case 2:
+        status = Run(store_->DeleteItem(remove)).status();
+        break;
+      case 3:
+        status = Run(store_->ExecuteStatement(insert)).status();
+        break;
+    }
+    const ErrorType type = TypeOfError(status);
+    if (type != ErrorType::kConditionalCheckFailedException &&
+        type != ErrorType::kDuplicateItemException) {
+      break;
+    }
+  }
+  EXPECT_EQ(TypeOfError(status), ErrorType::kProvisionedThroughputExceededException) << status;
+  EXPECT_GE(failed, 299);
+  EXPECT_LT(failed, 320);
+}
+
 TEST_F(EnforcedCapacity, OnDemandOnlyAMaximumLimits) {
   ASSERT_EQ(MakeTable("Free"), "OK");
   for (int i = 0; i < 2000; ++i) ASSERT_EQ(Get("Free", "{'p':{'S':'a'}}"), "none");

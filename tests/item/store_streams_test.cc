@@ -180,7 +180,7 @@ TEST_F(StoreStreamsTest, DescribeTableTellsOfTheStream) {
   EXPECT_EQ(arn, table.table_arn + "/stream/" + table.latest_stream_label);
   const auto stream = DescribeStream(arn);
   ASSERT_TRUE(stream.ok()) << stream.status();
-  EXPECT_TRUE(stream->enabled);
+  EXPECT_EQ(stream->status, SwitchStatus::kEnabled);
   EXPECT_EQ(stream->stream.table_name, "Tab");
   EXPECT_EQ(stream->stream.stream_label, table.latest_stream_label);
   EXPECT_EQ(stream->stream_view_type, StreamViewType::kOldImage);
@@ -232,7 +232,7 @@ TEST_F(StoreStreamsTest, AStreamEnabledAgainIsAnotherAndTheOldOneIsReadFor24Hour
   for (int pass = 0; pass < 2; ++pass) {
     EXPECT_EQ(Summary(ReadAll(first)), "INSERT a");
     EXPECT_EQ(Summary(ReadAll(second)), "INSERT c");
-    EXPECT_FALSE(DescribeStream(first)->enabled);
+    EXPECT_EQ(DescribeStream(first)->status, SwitchStatus::kDisabled);
     ASSERT_EQ(Shards(first).size(), 1u);
     EXPECT_TRUE(Shards(first)[0].ending_sequence_number);
     // Read to its end, a closed shard has no next iterator.
@@ -421,7 +421,7 @@ TEST_F(StoreStreamsTest, ShardsRollOverAndRecordsAreTrimmedAfter24Hours) {
   Advance(30 * kHourMs);
   EXPECT_EQ(ReadAll(arn).size(), 0u);
   EXPECT_EQ(StoredRecords(), 0u);
-  EXPECT_TRUE(DescribeStream(arn)->enabled);
+  EXPECT_EQ(DescribeStream(arn)->status, SwitchStatus::kEnabled);
   EXPECT_EQ(Put("Tab", ItemP("new")), "OK");
   EXPECT_EQ(Summary(ReadAll(arn)), "INSERT new");
   EXPECT_LE(db_->Partitions().size(), 16u);

@@ -77,28 +77,6 @@ TEST_F(StoreTables, CountTheirItems) {
   EXPECT_EQ(Describe("T")->table_size_bytes, 60u);
 }
 
-TEST_F(StoreTables, EstimateTheirItemsWhenThereAreMany) {
-  ASSERT_EQ(MakeTable("T"), "OK");
-  constexpr int kItems = 5000;
-  for (int i = 0; i < kItems; i += 25) {
-    BatchWriteItemRequest batch;
-    batch.request_items.emplace_back("T", std::vector<WriteRequest>(25));
-    for (int k = 0; k < 25; ++k) {
-      batch.request_items[0].second[k].put_item =
-          ItemOf(fmt::format("{{'p':{{'S':'{:06}'}},'v':{{'S':'value'}}}}", i + k));
-    }
-    ASSERT_TRUE(Run(store_->BatchWriteItem(batch)).ok());
-  }
-  for (const bool flushed : {false, true}) {
-    if (flushed) ASSERT_TRUE(db_->Flush().ok());
-    const auto table = Describe("T");
-    EXPECT_GT(table->item_count, kItems * 2 / 3) << flushed;
-    EXPECT_LT(table->item_count, kItems * 3 / 2) << flushed;
-    EXPECT_NEAR(static_cast<double>(table->table_size_bytes),
-                static_cast<double>(table->item_count * 13), 1000);
-  }
-}
-
 TEST_F(StoreTables, AreListedInPages) {
   EXPECT_EQ(Names(), "");
   for (const char* name : {"bbb", "aaa", "ddd", "ccc"}) ASSERT_EQ(MakeTable(name), "OK");

@@ -33,7 +33,7 @@ class TimeToLiveTest : public StoreTest {
     request.table_name = table;
     const auto response = Run(store_->DescribeTimeToLive(request));
     if (!response.ok()) return ErrorText(response.status());
-    return response->enabled ? response->attribute_name : "-";
+    return response->status == SwitchStatus::kEnabled ? response->attribute_name : "-";
   }
   std::string PutExpiring(std::string_view table, std::string_view p, int64_t expiry) {
     return Put(table, fmt::format("{{'p':{{'S':'{}'}},'ttl':{{'N':'{}'}}}}", p, expiry));
