@@ -1,8 +1,9 @@
-// varve: looks into the files of a database.
+// varve: looks into the files of a database, and talks to a server.
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "tools/database_stats.h"
 #include "tools/print_segment.h"
 #include "tools/print_table.h"
+#include "tools/shell/shell.h"
 
 namespace varve::tools {
 namespace {
@@ -46,9 +48,15 @@ int Stats(io::Io& io, const std::string& directory, bool json, bool each_partiti
 }
 
 int Main(int argc, char** argv) {
+  const auto clients = ClientCommands();
+  if (argc > 1 && std::any_of(clients.begin(), clients.end(),
+                              [&](const auto& command) { return command.first == argv[1]; })) {
+    return RunClientCommand({argv + 1, argv + argc});
+  }
+
   CLI::App app(
-      "Looks into the files of a Varve database. Exits with 0 if all is well, 1 if a file "
-      "is damaged, 2 if it could not look.",
+      "Looks into the files of a Varve database, and talks to a server. Exits with 0 if all is "
+      "well, 1 if a file is damaged or the server refuses, 2 if it could not look.",
       "varve");
   app.require_subcommand(1);
   std::string path;
@@ -77,6 +85,10 @@ int Main(int argc, char** argv) {
   CLI::App* const stats =
       add("stats", "Show levels, sizes and amplification of a data directory", "A data directory");
   stats->add_flag("--partitions", each_partition, "Show each partition");
+
+  for (const auto& [name, description] : clients) {
+    app.add_subcommand(std::string(name), std::string(description))->group("Talk to a server");
+  }
 
   try {
     app.parse(argc, argv);
