@@ -71,6 +71,11 @@ std::string JsonOf(const std::vector<PhaseResult>& phases) {
   return json + "]";
 }
 
+// The runs; of a load alone the loads.
+const std::vector<PhaseResult>& Shown(const TargetResult& result) {
+  return result.runs.empty() ? result.loads : result.runs;
+}
+
 // Rows of names and of what they are for each target: of the table and of the page.
 struct Row {
   std::string name;
@@ -82,7 +87,7 @@ std::vector<Row> Rows(const std::vector<TargetResult>& results) {
   const auto add = [&](const std::string& name, auto cell) {
     Row row{.name = name};
     for (const TargetResult& result : results) {
-      row.cells.push_back(result.runs.empty() ? "-" : cell(MedianRun(result.runs)));
+      row.cells.push_back(Shown(result).empty() ? "-" : cell(MedianRun(Shown(result))));
     }
     if (std::any_of(row.cells.begin(), row.cells.end(), [](const auto& c) { return c != "-"; })) {
       rows.push_back(std::move(row));
@@ -170,8 +175,8 @@ std::string Table(const std::vector<TargetResult>& results) {
     for (const std::string& cell : row.cells) table += fmt::format("{:>{}}", cell, kWidth);
     table += '\n';
   }
-  if (!results.empty() && results[0].runs.size() > 1) {
-    table += fmt::format("Of {} turns, the one with the median rate.\n", results[0].runs.size());
+  if (!results.empty() && Shown(results[0]).size() > 1) {
+    table += fmt::format("Of {} turns, the one with the median rate.\n", Shown(results[0]).size());
   }
   return table;
 }
@@ -255,16 +260,16 @@ std::string Html(const ReportHead& head, const std::vector<TargetResult>& result
     const auto kind = static_cast<OperationKind>(k);
     std::vector<std::pair<std::string, const Histogram*>> latencies;
     for (const TargetResult& result : results) {
-      if (result.runs.empty()) continue;
-      const KindResult* const of_kind = Find(MedianRun(result.runs), kind);
+      if (Shown(result).empty()) continue;
+      const KindResult* const of_kind = Find(MedianRun(Shown(result)), kind);
       if (of_kind != nullptr) latencies.emplace_back(result.target, &of_kind->latency_ns);
     }
     html += PercentilePlot(fmt::format("Latency of {} by percentile", NameOf(kind)), latencies);
   }
   std::vector<std::pair<std::string, const std::vector<uint64_t>*>> intervals;
   for (const TargetResult& result : results) {
-    if (!result.runs.empty())
-      intervals.emplace_back(result.target, &MedianRun(result.runs).intervals);
+    if (!Shown(result).empty())
+      intervals.emplace_back(result.target, &MedianRun(Shown(result)).intervals);
   }
   html += ThroughputPlot("Throughput over time", intervals);
   return html + "</body></html>\n";
