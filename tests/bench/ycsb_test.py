@@ -27,10 +27,14 @@ class Server:
 
     def __init__(self, directory):
         self.process = subprocess.Popen(
-            [VARVED, "--port", "0", "--data-dir", directory, "--durability", "relaxed", "--threads", "1"],
+            [VARVED, "--port", "0", "--binary-port", "0", "--binary-socket", directory + ".socket", "--data-dir", directory,
+             "--durability", "relaxed", "--threads", "1"],
             stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        self.port = int(re.search(r"http://127\.0\.0\.1:(\d+)", line).group(1))
+        self.socket = directory + ".socket"
+        for line in self.process.stderr:
+            if listens := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                self.port = int(listens.group(1))
+                break
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -158,6 +162,11 @@ class Ycsb(unittest.TestCase):
     def test_http_is_a_target_also_with_several_requests_under_way(self):
         for workload in "a", "e", "f":
             self.run_of("--workload", workload, "--target", "http", "--connections", "3", "--depth", "4")
+
+    def test_the_binary_protocol_is_a_target(self):
+        for workload in "a", "e", "f":
+            self.run_of("--workload", workload, "--target", "binary", "--binary-socket", self.server.socket,
+                        "--connections", "3", "--depth", "4")
 
     def test_redis_is_a_target_whose_keys_cannot_be_scanned(self):
         redis = Redis()
