@@ -23,7 +23,7 @@ struct CallOptions {
   // The handle of prepared expressions, from Connection::Prepare; 0: none.
   uint64_t prepared = 0;
   // Of PutItem, UpdateItem, DeleteItem and BatchWriteItem: 1 to 36 random bytes that make it safe
-  // to send the same request again. Read before the call returns.
+  // to send the same request again, if the connection takes_tokens(). Read before the call returns.
   std::string_view request_token = {};
   // How long to wait for the answer; nothing: as the connection's options say; 0: for ever. Of a
   // stream: for each page.

@@ -41,8 +41,10 @@
 //   - a read (Query, DescribeTable, ...; ExecuteStatement of a SELECT): whatever broke;
 //   - any request of which nothing was sent, or of which the server says that nothing was done and
 //     that it may succeed later (throttling, a conflict with a transaction);
-//   - a write with a request token, or a transaction with a client request token: it takes effect
-//     once, however often it is sent. ClientOptions::write_tokens gives every write a token.
+//   - a write with a request token, if the server heeds them, or a transaction with a client
+//   request
+//     token: it takes effect once, however often it is sent. ClientOptions::write_tokens gives
+//     every write a token.
 // Nothing else is: a write whose connection broke before the answer fails with Unavailable, and may
 // or may not have taken effect.
 #pragma once

@@ -69,6 +69,7 @@ io::Task<Status> Connection::Open() {
   hello.magic = protocol::kMagic;
   hello.version_min = hello.version_max = protocol::kVersion;
   hello.item_encoding_min = hello.item_encoding_max = protocol::kItemEncoding;
+  hello.features = static_cast<uint64_t>(protocol::Feature::kRequestTokens);
   hello.client_name = options_.client_name;
   hello.credit_bytes = options_.credit_bytes;
   const size_t begin = protocol::BeginFrame({.type = FrameType::kHello}, out_);

@@ -103,6 +103,10 @@ class Connection {
   const ConnectionOptions& options() const { return options_; }
   // What the server said of itself and its limits.
   const protocol::Welcome& welcome() const { return welcome_; }
+  // Whether the server heeds request tokens.
+  bool takes_tokens() const {
+    return (welcome_.features & static_cast<uint64_t>(protocol::Feature::kRequestTokens)) != 0;
+  }
   // Calls that are sent or wait for their turn, abandoned ones included.
   size_t calls_under_way() const { return under_way_ + waiting_.size(); }
 

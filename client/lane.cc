@@ -102,6 +102,7 @@ io::Task<Status> Lane::Answer(Request& request) {
     if (!found.ok()) co_return found.status();
     Link& link = **found;
     Connection& connection = *link.connection;
+    request.token_counts_ = !request.token_.empty() && connection.takes_tokens();
     CallOptions call;
     call.request_token = request.token_;
     Status status;
@@ -146,7 +147,7 @@ bool Lane::MayRepeat(const Request& request, const Status& status) const {
     case OperationKind::kRepeatable:
       return true;
     case OperationKind::kTokenWrite:
-      return !request.token_.empty();
+      return request.token_counts_;
     case OperationKind::kWrite:
       break;
   }

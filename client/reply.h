@@ -80,6 +80,7 @@ class Request {
   Lane* lane_ = nullptr;
   bool cancelled_ = false;
   bool waits_ = false;           // for a connection
+  bool token_counts_ = false;    // where it was sent last
   bool unsent_ = false;          // of the last attempt
   CallBase* current_ = nullptr;  // under way
   io::Alarm alarm_;              // ends what waits for a connection, or for another attempt

@@ -1,15 +1,16 @@
-# The engine as a package for others:
+# The engine and the client as a package for others:
 #
 #   find_package(varve REQUIRED)
-#   target_link_libraries(program PRIVATE varve::engine)
+#   target_link_libraries(program PRIVATE varve::engine)    # or varve::client
 #
-# and #include "engine/db.h". examples/embedded/ is such a program.
+# and #include "engine/db.h" or "client/client.h". examples/embedded/ and examples/client/ are such
+# programs.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/varve)
 
-foreach(ROOM base io wal memtable sstable compaction engine)
+foreach(ROOM base io wal memtable sstable compaction engine item protocol client)
   set_target_properties(varve_${ROOM} PROPERTIES EXPORT_NAME ${ROOM})
   install(TARGETS varve_${ROOM} EXPORT varveTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(DIRECTORY ${ROOM} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/varve

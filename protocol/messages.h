@@ -26,8 +26,11 @@ namespace varve::protocol {
 
 inline constexpr std::string_view kMagic = "varve";
 
-// What a client may ask for and a server may have, by bit. None yet.
-enum class Feature : uint64_t {};
+// What a client may ask for and a server may have, by bit.
+enum class Feature : uint64_t {
+  // Writes with a request token take effect once. Without it tokens are ignored.
+  kRequestTokens = 1,
+};
 
 // The client's first frame. A server that speaks none of its versions says so in a Goodbye.
 struct Hello {

@@ -216,6 +216,18 @@ TEST_P(ClientTest, AWriteWithATokenIsSentAgainWithTheSame) {
   });
 }
 
+TEST_P(ClientTest, ATokenThatTheServerDoesNotHeedIsWorthNothing) {
+  world_.welcome.features = 0;
+  Run([](World& world) -> io::Task<void> {
+    auto reply = world.client->PutItem(Put("a"), {.request_token = "token"});
+    co_await world.Meet();
+    const ReceivedFrame frame = co_await world.peer.Read();
+    world.peer.Close();
+    const auto response = co_await reply;
+    EXPECT_EQ(response.status().code(), absl::StatusCode::kUnavailable);
+  });
+}
+
 TEST_P(ClientTest, WritesMayGetTokensByThemselves) {
   world_.options.write_tokens = true;
   Run([](World& world) -> io::Task<void> {

@@ -50,6 +50,7 @@ struct ReceivedFrame {
 inline protocol::Welcome DefaultWelcome() {
   protocol::Welcome welcome;
   welcome.version = protocol::kVersion;
+  welcome.features = static_cast<uint64_t>(protocol::Feature::kRequestTokens);
   welcome.item_encoding = protocol::kItemEncoding;
   welcome.server_name = "fake";
   welcome.request_bytes_max = 1 << 20;

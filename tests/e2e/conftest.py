@@ -30,9 +30,10 @@ def own_server(tmp_path):
         server.kill()
 
 
-@pytest.fixture(scope="session")
-def dynamodb(server):
-    return server.client()
+@pytest.fixture(scope="session", params=["http", "binary"])
+def dynamodb(request, server):
+    """boto3 over HTTP, and over the binary protocol: what a test says of one holds for the other."""
+    return server.client() if request.param == "http" else server.binary_client()
 
 
 @pytest.fixture(scope="session")

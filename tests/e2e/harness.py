@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import boto3
+from binary import speak_binary
 from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,7 @@ class Server:
         self.data_dir = Path(data_dir)
         self.flags = flags
         self.port = free_port()
+        self.binary_port = free_port()
         self.process = None
         self.log = self.data_dir.parent / f"{self.data_dir.name}.log"
 
@@ -41,7 +43,8 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, timeout_s=30):
-        command = [BUILD / "varved", "--port", str(self.port), "--data-dir", self.data_dir]
+        ports = ["--port", str(self.port), "--binary-port", str(self.binary_port)]
+        command = [BUILD / "varved", *ports, "--data-dir", self.data_dir]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self.flags], stdout=log, stderr=subprocess.STDOUT
@@ -98,6 +101,10 @@ class Server:
             aws_secret_access_key="test",
             config=Config(**settings),
         )
+
+    def binary_client(self, **config):
+        """The same boto3, over the binary protocol (binary.py)."""
+        return speak_binary(self.client(**config), ("127.0.0.1", self.binary_port))
 
     def aws(self, *arguments, check=True):
         """`aws dynamodb ...`; its output, decoded, and with check=False the finished process."""
