@@ -43,7 +43,9 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, timeout_s=30):
-        ports = ["--port", str(self.port), "--binary-port", str(self.binary_port)]
+        ports = ["--port", str(self.port)]
+        if "--binary-port" not in self.flags:
+            ports += ["--binary-port", str(self.binary_port)]
         command = [BUILD / "varved", *ports, "--data-dir", self.data_dir]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
