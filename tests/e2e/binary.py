@@ -70,6 +70,7 @@ ENUMERATIONS = {
     "BillingMode": ["PROVISIONED", "PAY_PER_REQUEST"],
     "TableStatus": ["CREATING", "UPDATING", "DELETING", "ACTIVE"],
     "IndexStatus": ["CREATING", "UPDATING", "DELETING", "ACTIVE"],
+    "TimeToLiveStatus": ["DISABLED", "ENABLING", "ENABLED", "DISABLING"],
     "TableClass": ["STANDARD", "STANDARD_INFREQUENT_ACCESS"],
     "ProjectionType": ["KEYS_ONLY", "INCLUDE", "ALL"],
     "StreamViewType": ["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"],
@@ -648,8 +649,7 @@ def answer_of(operation, values):
     elif operation == "ListTagsOfResource":
         answer.setdefault("Tags", [])
     elif operation == "DescribeTimeToLive":
-        status = "ENABLED" if answer.pop("Enabled", False) else "DISABLED"
-        answer = {"TimeToLiveDescription": {"TimeToLiveStatus": status, **answer}}
+        answer = {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED", **answer}}
     for name in ("TableDescription", "Table"):
         if name in answer:
             answer[name] = table_of(answer[name])
