@@ -215,6 +215,22 @@ Status CheckSegment(const ScanRequest& request) {
   return absl::OkStatus();
 }
 
+// How many entries of an index have their items read together: what the page still takes, going by
+// those that it has, so that little is read in vain.
+uint64_t EntriesToFetch(uint64_t scanned, size_t bytes, size_t bytes_max,
+                        std::optional<int64_t> limit) {
+  constexpr uint64_t kAtFirst = 8;
+  constexpr uint64_t kMost = 64;
+  uint64_t count = kAtFirst;
+  if (scanned > 0) {
+    const uint64_t left = bytes < bytes_max ? bytes_max - bytes : 0;
+    count = left * scanned / std::max<size_t>(bytes, 1) + 1;
+  }
+  count = std::min(count, std::min(kMost, kAtFirst + scanned));
+  if (limit) count = std::min(count, static_cast<uint64_t>(*limit) - scanned);
+  return count;
+}
+
 // Begins a page behind `key`, in the direction of the scan.
 void StartBehind(const std::string& key, bool forward, KeyBounds& bounds) {
   if (forward) {
@@ -362,23 +378,9 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
     } else {
       co_await iterator->SeekToLastAsync();
     }
-    engine::PinnedValue fetched;
-    while (iterator->Valid()) {
-      const ItemView entry(iterator->value());
-      ItemView item = entry;
-      page_bytes += entry.size_bytes();
-      if (scan.fetch) {
-        const std::string key = EngineKey(scan.table->key_space, scan.table->key, entry);
-        VARVE_ASSIGN_OR_CO_RETURN(const bool found, co_await db_.GetAsync(key, &fetched, options));
-        if (!found) {
-          co_return Corruption("table {}: index {} has an entry without an item",
-                               scan.table->description.table_name, scan.index->name);
-        }
-        item = ItemView(fetched.view());
-        const size_t item_bytes = item.size_bytes();
-        fetched_bytes += item_bytes;
-        fetched_units += ReadUnits(item_bytes, scan.consistent_read);
-      }
+    // Counts what lies at `entry` and answers `item` for it; true if that fills the page, which
+    // then ends with its last item's key, whether or not anything follows.
+    const auto add = [&](const ItemView& entry, const ItemView& item) -> bool {
       ++page.scanned_count;
       if (scan.filter == nullptr || scan.filter->Matches(item)) {
         ++page.count;
@@ -389,16 +391,55 @@ io::Task<StatusOr<ItemPage>> Store::ReadPage(PageScan scan) {
           page.items.Append(item);
         }
       }
-      // A page that is full ends with its last item's key, whether or not anything follows.
-      if ((scan.limit && page.scanned_count >= static_cast<uint64_t>(*scan.limit)) ||
-          page_bytes + fetched_bytes >= page_bytes_max) {
+      const bool full = (scan.limit && page.scanned_count >= static_cast<uint64_t>(*scan.limit)) ||
+                        page_bytes + fetched_bytes >= page_bytes_max;
+      if (full) {
         page.last_evaluated_key = scan.index != nullptr ? CursorOf(*scan.index, entry)
                                                         : KeyOfItem(scan.table->key, entry);
-        break;
       }
-      if (page.scanned_count % kItemsBetweenYields == 0) co_await io::Yield{};
-      const bool ready = scan.forward ? iterator->StartNext() : iterator->StartPrev();
-      if (!ready) co_await iterator->SettleAsync();
+      return full;
+    };
+    bool full = false;
+    while (!full && iterator->Valid()) {
+      if (!scan.fetch) {
+        const ItemView entry(iterator->value());
+        page_bytes += entry.size_bytes();
+        full = add(entry, entry);
+        if (full) break;
+        if (page.scanned_count % kItemsBetweenYields == 0) co_await io::Yield{};
+        const bool ready = scan.forward ? iterator->StartNext() : iterator->StartPrev();
+        if (!ready) co_await iterator->SettleAsync();
+        continue;
+      }
+      // The items of some entries are read together, so that what is not in memory is waited for
+      // once.
+      ItemList entries;
+      std::vector<std::string> keys;
+      const uint64_t wanted = EntriesToFetch(page.scanned_count, page_bytes + fetched_bytes,
+                                             page_bytes_max, scan.limit);
+      while (entries.size() < wanted && iterator->Valid()) {
+        const ItemView entry(iterator->value());
+        entries.Append(entry);
+        keys.push_back(EngineKey(scan.table->key_space, scan.table->key, entry));
+        const bool ready = scan.forward ? iterator->StartNext() : iterator->StartPrev();
+        if (!ready) co_await iterator->SettleAsync();
+      }
+      const std::vector<std::string_view> key_views(keys.begin(), keys.end());
+      std::vector<std::optional<engine::PinnedValue>> items;
+      VARVE_CO_RETURN_IF_ERROR(co_await db_.MultiGetAsync(key_views, &items, options));
+      for (size_t i = 0; i < items.size() && !full; ++i) {
+        if (!items[i]) {
+          co_return Corruption("table {}: index {} has an entry without an item",
+                               scan.table->description.table_name, scan.index->name);
+        }
+        const ItemView item(items[i]->view());
+        const size_t item_bytes = item.size_bytes();
+        page_bytes += entries.at(i).size_bytes();
+        fetched_bytes += item_bytes;
+        fetched_units += ReadUnits(item_bytes, scan.consistent_read);
+        full = add(entries.at(i), item);
+      }
+      co_await io::Yield{};
     }
     VARVE_CO_RETURN_IF_ERROR(iterator->status());
   }

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
-#include <iterator>
+#include <cstring>
 
 namespace varve::server {
 namespace {
@@ -32,6 +33,19 @@ std::string_view Reason(int status) {
     default:
       return "Unknown";
   }
+}
+
+// Two characters of base32 for every ten bits.
+constexpr auto kBase32Pairs = [] {
+  constexpr std::string_view kAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+  std::array<std::array<char, 2>, 1024> pairs{};
+  for (size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kAlphabet[i / 32], kAlphabet[i % 32]};
+  return pairs;
+}();
+
+void AppendNumber(uint64_t number, std::string* out) {
+  const fmt::format_int digits(number);
+  out->append(digits.data(), digits.size());
 }
 
 }  // namespace
@@ -66,41 +80,49 @@ std::string HttpDate(uint64_t seconds_since_1970) {
 }
 
 void ResponseWriter::NewRequestId(char* id) {
-  static constexpr char kAlphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+  constexpr size_t kBitsOfPair = 10;
+  constexpr size_t kPairsOfNumber = 64 / kBitsOfPair;
   uint64_t bits = 0;
-  for (size_t i = 0; i < kRequestIdBytes; ++i) {
-    if (i % 12 == 0) bits = random_.Next();
-    id[i] = kAlphabet[bits & 31];
-    bits >>= 5;
+  for (size_t i = 0; i < kRequestIdBytes / 2; ++i) {
+    if (i % kPairsOfNumber == 0) bits = random_.Next();
+    std::memcpy(id + 2 * i, kBase32Pairs[bits % kBase32Pairs.size()].data(), 2);
+    bits >>= kBitsOfPair;
   }
 }
 
 void ResponseWriter::Append(const HttpReply& reply, bool close, bool head_only, uint64_t wall_ms,
                             std::string* out) {
+  AppendHead(reply, close, wall_ms, out);
+  if (!head_only) out->append(reply.body);
+}
+
+void ResponseWriter::AppendHead(const HttpReply& reply, bool close, uint64_t wall_ms,
+                                std::string* out) {
   if (const uint64_t now_s = wall_ms / 1000; now_s != date_s_) {
     date_s_ = now_s;
     date_ = HttpDate(now_s);
   }
+  // Room for the head and a short body.
+  constexpr size_t kHeadBytes = 320;
+  constexpr size_t kShortBodyBytes = 4096;
+  out->reserve(out->size() + kHeadBytes + reply.headers.size() +
+               std::min(reply.body.size(), kShortBodyBytes));
+  out->append("HTTP/1.1 ");
+  AppendNumber(static_cast<uint64_t>(reply.status), out);
+  out->append(" ").append(Reason(reply.status));
+  out->append("\r\nServer: Varve\r\nDate: ").append(date_);
+  if (!reply.content_type.empty()) out->append("\r\nContent-Type: ").append(reply.content_type);
+  out->append("\r\nContent-Length: ");
+  AppendNumber(reply.body.size(), out);
+  out->append(close ? "\r\nConnection: close" : "\r\nConnection: keep-alive");
+  out->append("\r\nx-amzn-RequestId: ");
   std::array<char, kRequestIdBytes> id;
   NewRequestId(id.data());
-  out->reserve(out->size() + 320 + reply.headers.size() + reply.body.size());
-  fmt::format_to(std::back_inserter(*out),
-                 "HTTP/1.1 {} {}\r\n"
-                 "Server: Varve\r\n"
-                 "Date: {}\r\n"
-                 "{}{}{}"
-                 "Content-Length: {}\r\n"
-                 "Connection: {}\r\n"
-                 "x-amzn-RequestId: {}\r\n"
-                 "x-amz-crc32: {}\r\n"
-                 "{}{}\r\n",
-                 reply.status, Reason(reply.status), date_,
-                 reply.content_type.empty() ? "" : "Content-Type: ", reply.content_type,
-                 reply.content_type.empty() ? "" : "\r\n", reply.body.size(),
-                 close ? "close" : "keep-alive", std::string_view(id.data(), id.size()),
-                 Crc32(reply.body), reply.is_gzip ? "Content-Encoding: gzip\r\n" : "",
-                 reply.headers);
-  if (!head_only) out->append(reply.body);
+  out->append(id.data(), id.size());
+  out->append("\r\nx-amz-crc32: ");
+  AppendNumber(Crc32(reply.body), out);
+  out->append(reply.is_gzip ? "\r\nContent-Encoding: gzip\r\n" : "\r\n");
+  out->append(reply.headers).append("\r\n");
 }
 
 }  // namespace varve::server

@@ -42,6 +42,8 @@ class ResponseWriter {
   // out, as for HEAD.
   void Append(const HttpReply& reply, bool close, bool head_only, uint64_t wall_ms,
               std::string* out);
+  // The same without the body, wherever that goes.
+  void AppendHead(const HttpReply& reply, bool close, uint64_t wall_ms, std::string* out);
 
   // 52 characters of base32, as the service's.
   static constexpr size_t kRequestIdBytes = 52;

@@ -246,10 +246,18 @@ io::Task<HttpServer::Next> HttpServer::ServeBurst(Worker* worker, Connection* co
 
     if (result == RequestParser::Result::kDone) {
       const bool close = !parser->keep_alive() || stopping_.load();
-      worker->writer.Append(exchange->reply, close, exchange->request.is_head, io_.WallMs(), &out);
+      worker->writer.AppendHead(exchange->reply, close, io_.WallMs(), &out);
+      std::string_view body = exchange->reply.body;
+      if (exchange->request.is_head) body = {};
+      // What fills a piece together with the head is copied; the rest of a long body is sent from
+      // where it is.
+      const size_t room = kSendBytes - std::min(out.size(), kSendBytes);
+      out.append(body.substr(0, room));
+      body.remove_prefix(std::min(body.size(), room));
       if (close || out.size() >= kSendBytes) {
-        const bool sent = co_await Send(worker, connection, out);
+        bool sent = co_await Send(worker, connection, out);
         GiveBackMemory(out);
+        if (sent) sent = co_await Send(worker, connection, body);
         if (!sent) co_return Next::kClose;
         // Without more requests in the pipe there is nothing that a reset could swallow.
         if (close) co_return exchange->unparsed().empty() ? Next::kClose : Next::kLinger;

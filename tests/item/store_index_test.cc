@@ -103,6 +103,50 @@ TEST_F(StoreIndex, FetchesWhatALocalIndexDoesNotProject) {
             "/ {'age':{'N':'30'},'p':{'S':'a'},'s':{'N':'1'}}");
 }
 
+TEST_F(StoreIndex, FetchesPageByPageInBothDirections) {
+  // Ages are in no order of the sort key; sizes differ, so that pages end within what is read
+  // together.
+  constexpr int kItems = 150;
+  for (int i = 0; i < kItems; ++i) {
+    Put("T",
+        fmt::format("{{'p':{{'S':'many'}},'s':{{'N':'{}'}},'age':{{'N':'{}'}},"
+                    "'x':{{'S':'{}'}}}}",
+                    i, i * 7919 % 1009, std::string(static_cast<size_t>(i * 997 % 30011), 'x')));
+  }
+  for (const bool forward : {true, false}) {
+    std::vector<std::optional<int64_t>> limits = {std::nullopt, 1, 7, 64, 149, 150, 151};
+    std::string first_answer;
+    for (const std::optional<int64_t> limit : limits) {
+      QueryRequest request = ByAge();
+      request.expression_parameters = Values({{":p", "{'S':'many'}"}});
+      request.select = Select::kAllAttributes;
+      request.scan_index_forward = forward;
+      request.limit = limit;
+      std::string answer;
+      int items = 0;
+      double last_age = forward ? -1 : 2000;
+      while (true) {
+        const auto page = StoreTest::Run(store_->Query(request));
+        ASSERT_TRUE(page.ok());
+        EXPECT_LE(page->items.size(), static_cast<size_t>(limit.value_or(kItems)));
+        EXPECT_EQ(page->scanned_count, page->items.size());
+        for (const ItemView item : page->items) {
+          answer += TextOf(item);
+          ++items;
+          const double age = std::stod(item.Find("age")->number().ToString());
+          EXPECT_TRUE(forward ? age > last_age : age < last_age);
+          last_age = age;
+        }
+        if (!page->last_evaluated_key) break;
+        request.exclusive_start_key = page->last_evaluated_key;
+      }
+      EXPECT_EQ(items, kItems);
+      if (first_answer.empty()) first_answer = answer;
+      EXPECT_EQ(answer, first_answer);
+    }
+  }
+}
+
 TEST_F(StoreIndex, AGlobalIndexHasNothingElse) {
   QueryRequest request = ByCity();
   request.select = Select::kAllAttributes;

@@ -112,6 +112,22 @@ TEST_P(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   sender.join();
 }
 
+TEST_P(HttpServerTest, AnswersLongAndShortRequestsInOneBurst) {
+  START_OR_SKIP();
+  Client client = Connect();
+  // Around the size at which answers are sent before the burst is over.
+  const size_t sizes[] = {1, 65'000, 100, 65'536, 3, 200'000, 0, 64'900, 64'950, 131'072, 7};
+  std::string requests;
+  for (const size_t size : sizes) requests += Client::Request("X", std::string(size, 'm'));
+  std::thread sender([&] { EXPECT_TRUE(client.Send(requests)); });
+  for (const size_t size : sizes) {
+    const auto response = client.Receive();
+    ASSERT_TRUE(response) << size;
+    EXPECT_EQ(response->body, std::string(size, 'm'));
+  }
+  sender.join();
+}
+
 TEST_P(HttpServerTest, AssemblesARequestThatComesByteByByte) {
   START_OR_SKIP();
   Client client = Connect();
