@@ -5,8 +5,8 @@
     bench/http_items.py --items 1000000
 
 With --puts it also writes items one by one by PutItem, first new ones, then the same again; with --indexes the table
-has that many global indexes of all attributes; with --pid it tells the CPU time of the server (that process) for each
-item.
+has that many global indexes of all attributes (with one or none the items are the same); with --pid it tells the CPU
+time of the server (that process) for each item.
 
 Speaks HTTP on plain sockets with prepared bodies, so that the client costs little; each connection keeps
 --pipeline requests under way.
@@ -69,7 +69,7 @@ def key(i):
 
 def item(i, value_bytes, indexes=0):
     attributes = {"Id": {"S": key(i)}, "Value": {"S": (key(i) * (value_bytes // 16 + 1))[:value_bytes]}}
-    for n in range(indexes):
+    for n in range(max(1, indexes)):
         attributes[f"Group{n}"] = {"S": f"g{(i + n) % 1000}"}
     return attributes
 

@@ -19,6 +19,7 @@ class WriteBatch {
  public:
   // Within a batch the last write to a key wins. Sizes are checked when the batch is written.
   void Put(std::string_view key, std::string_view value) {
+    payload_.reserve(payload_.size() + key.size() + value.size() + kHeadBytesMax);
     Add(EntryKind::kPut, key);
     AppendLengthPrefixed(payload_, value);
     if (value.size() > value_bytes_max_) value_bytes_max_ = value.size();
@@ -39,6 +40,9 @@ class WriteBatch {
   Status Validate() const;
 
  private:
+  // Kind and lengths of an entry within its limits.
+  static constexpr size_t kHeadBytesMax = 1 + 2 * 5;
+
   void Add(EntryKind kind, std::string_view key) {
     AppendU8(payload_, static_cast<uint8_t>(kind));
     AppendLengthPrefixed(payload_, key);

@@ -10,45 +10,31 @@
 namespace varve::item {
 namespace {
 
-// An item's entry in an index, if it has one.
-struct Entry {
-  Entry(const Index& index, const std::optional<ItemView>& item) {
-    if (!item) return;
-    exists = AppendEntryKey(index, *item, key);
-    if (!exists) return;
-    if (index.projects_all()) {
-      value = *item;
-    } else {
-      value = owned.emplace(ProjectedItem(index, *item)).view();
-    }
-  }
-  Entry(const Entry&) = delete;
-  Entry& operator=(const Entry&) = delete;
-
-  bool exists = false;
+std::string EntryKey(const Index& index, const ItemView& item) {
   std::string key;
-  ItemView value;  // into `owned`, or the item itself
+  // It can't fail: the item is known to have an entry.
+  static_cast<void>(AppendEntryKey(index, item, key));
+  return key;
+}
 
- private:
-  std::optional<Item> owned;
-};
-
-void AppendIndexChange(const Entry& before, const Entry& after, engine::WriteBatch& batch) {
-  const bool same_key = before.exists && after.exists && before.key == after.key;
-  if (before.exists && !same_key) batch.Delete(before.key);
-  if (after.exists && !(same_key && before.value == after.value)) {
-    batch.Put(after.key, after.value.encoded());
+void AppendIndexChange(const Index& index, const Change& change, engine::WriteBatch& batch) {
+  const EntryChange entry = CompareEntries(index, change.old_item, change.new_item);
+  if (entry.before && !entry.same_key) batch.Delete(EntryKey(index, *change.old_item));
+  if (!entry.after || entry.same_value) return;
+  const std::string key = EntryKey(index, *change.new_item);
+  if (index.projects_all()) {
+    batch.Put(key, change.new_item->encoded());
+  } else {
+    batch.Put(key, ProjectedItem(index, *change.new_item).encoded());
   }
 }
 
-double UnitsOfIndexChange(const Entry& before, const Entry& after) {
-  const auto units = [](const Entry& entry) {
-    return entry.exists ? WriteUnits(entry.value.size_bytes()) : 0;
-  };
-  if (!before.exists || !after.exists || before.key != after.key) {
-    return units(before) + units(after);
-  }
-  return before.value == after.value ? 0 : std::max(units(before), units(after));
+double UnitsOfIndexChange(const Index& index, const Change& change) {
+  const EntryChange entry = CompareEntries(index, change.old_item, change.new_item);
+  if (entry.same_value) return 0;
+  const double before = entry.before ? WriteUnits(ProjectedSize(index, *change.old_item)) : 0;
+  const double after = entry.after ? WriteUnits(ProjectedSize(index, *change.new_item)) : 0;
+  return entry.same_key ? std::max(before, after) : before + after;
 }
 
 // A stream that was enabled after the old item was not looked at begins after this change.
@@ -111,9 +97,7 @@ void AppendChange(Change& change, engine::WriteBatch& batch) {
   } else {
     batch.Delete(change.key);
   }
-  for (const Index& index : change.table->indexes) {
-    AppendIndexChange(Entry(index, change.old_item), Entry(index, change.new_item), batch);
-  }
+  for (const Index& index : change.table->indexes) AppendIndexChange(index, change, batch);
   AppendStreamRecord(change, batch);
   AppendExpiry(change, batch);
 }
@@ -122,8 +106,7 @@ ChangeCost CostOfChange(const Change& change) {
   ChangeCost cost;
   cost.table_units = WriteUnits(std::max(SizeOf(change.old_item), SizeOf(change.new_item)));
   for (const Index& index : change.table->indexes) {
-    cost.index_units.push_back(
-        UnitsOfIndexChange(Entry(index, change.old_item), Entry(index, change.new_item)));
+    cost.index_units.push_back(UnitsOfIndexChange(index, change));
   }
   return cost;
 }

@@ -8,6 +8,9 @@
 namespace varve::item {
 namespace {
 
+// Most keys of entries don't exceed it.
+constexpr size_t kUsualKeyBytes = 96;
+
 // A scalar's bytes behind its type.
 std::string_view Payload(ValueView value) { return value.encoded().substr(1); }
 
@@ -18,14 +21,15 @@ void AppendPartitionAttribute(ValueView value, std::string& to) {
 
 // Of a string or binary; what follows is greater the greater its bytes are.
 void AppendEscaped(std::string_view bytes, std::string& to) {
-  for (const char byte : bytes) {
-    if (byte == '\0' || byte == '\1') {
-      to.push_back('\1');
-      to.push_back(static_cast<char>(byte + 1));
-    } else {
-      to.push_back(byte);
-    }
+  size_t plain = 0;  // what is copied as it is begins here
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (static_cast<uint8_t>(bytes[i]) > 1) continue;
+    to.append(bytes, plain, i - plain);
+    plain = i + 1;
+    to.push_back('\1');
+    to.push_back(static_cast<char>(bytes[i] + 1));
   }
+  to.append(bytes, plain);
 }
 
 void AppendOrdered(ValueView value, std::string& to) {
@@ -77,17 +81,54 @@ Status CheckNotEmpty(const Index& index, const TableKey::Part& part, ValueView v
       value.Is(ValueType::kString) ? "string" : "binary", index.name, part.name);
 }
 
+// What a value adds to the size of a key.
+size_t KeyBytes(ValueView value) { return value.Is(ValueType::kNumber) ? 0 : value.text().size(); }
+
 // The aggregated size of the attributes that are strings or binaries.
 Status CheckBytes(const std::vector<TableKey::Part>& parts, bool is_partition,
                   const ItemView& item) {
   size_t bytes = 0;
   for (const TableKey::Part& part : parts) {
     const std::optional<ValueView> value = item.Find(part.name);
-    if (value && value->Is(part.type) && !value->Is(ValueType::kNumber)) {
-      bytes += value->text().size();
-    }
+    if (value && value->Is(part.type)) bytes += KeyBytes(*value);
   }
   return CheckKeyBytes(bytes, is_partition);
+}
+
+// The attributes of an item that the index has, one after the other.
+class ProjectedAttributes {
+ public:
+  ProjectedAttributes(const Index& index, const ItemView& item)
+      : name_(index.projected.begin()), last_name_(index.projected.end()), item_(item) {}
+
+  std::optional<NamedValue> Next() {
+    // Both ascend.
+    while (next_ < item_.count()) {
+      const NamedValue attribute = item_.at(next_++);
+      while (name_ != last_name_ && *name_ < attribute.name) ++name_;
+      if (name_ == last_name_) return std::nullopt;
+      if (*name_ == attribute.name) return attribute;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::vector<std::string>::const_iterator name_;
+  const std::vector<std::string>::const_iterator last_name_;
+  const ItemView item_;
+  size_t next_ = 0;
+};
+
+bool SameProjection(const Index& index, const ItemView& a, const ItemView& b) {
+  if (index.projects_all()) return a == b;
+  ProjectedAttributes of_a(index, a);
+  ProjectedAttributes of_b(index, b);
+  while (true) {
+    const std::optional<NamedValue> from_a = of_a.Next();
+    const std::optional<NamedValue> from_b = of_b.Next();
+    if (!from_a || !from_b) return !from_a && !from_b;
+    if (from_a->name != from_b->name || !(from_a->value == from_b->value)) return false;
+  }
 }
 
 // Calls `check(index, parts, is_partition)` for the key attributes of each index, in the service's
@@ -116,6 +157,7 @@ expression::KeySchema SchemaOf(const IndexKey& key) {
 
 bool AppendEntryKey(const Index& index, const ItemView& item, std::string& to) {
   const size_t begin = to.size();
+  to.reserve(begin + kUsualKeyBytes);
   BeginKey(index, to);
   for (const TableKey::Part& part : index.key.partition) {
     const std::optional<ValueView> value = KeyValue(part, item);
@@ -138,15 +180,42 @@ Item ProjectedItem(const Index& index, const ItemView& item) {
   if (index.projects_all()) return Item(item);
   ValueBuilder builder;
   builder.BeginMap();
-  // Both ascend.
-  auto name = index.projected.begin();
-  for (const NamedValue attribute : item) {
-    while (name != index.projected.end() && *name < attribute.name) ++name;
-    if (name == index.projected.end()) break;
-    if (*name == attribute.name) builder.Name(attribute.name).Copy(attribute.value);
+  ProjectedAttributes attributes(index, item);
+  while (const std::optional<NamedValue> attribute = attributes.Next()) {
+    builder.Name(attribute->name).Copy(attribute->value);
   }
   builder.EndMap();
   return Item(builder.Finish());
+}
+
+size_t ProjectedSize(const Index& index, const ItemView& item) {
+  if (index.projects_all()) return item.size_bytes();
+  size_t bytes = 0;
+  ProjectedAttributes attributes(index, item);
+  while (const std::optional<NamedValue> attribute = attributes.Next()) {
+    bytes += attribute->name.size() + attribute->value.size_bytes();
+  }
+  return bytes;
+}
+
+EntryChange CompareEntries(const Index& index, const std::optional<ItemView>& before,
+                           const std::optional<ItemView>& after) {
+  EntryChange change;
+  change.before = before.has_value();
+  change.after = after.has_value();
+  change.same_key = before && after;
+  for (const auto* parts : {&index.key.partition, &index.key.sort}) {
+    for (const TableKey::Part& part : *parts) {
+      std::optional<ValueView> old_value, new_value;
+      if (change.before) old_value = KeyValue(part, *before);
+      if (change.after) new_value = KeyValue(part, *after);
+      change.before = old_value.has_value();
+      change.after = new_value.has_value();
+      change.same_key = change.same_key && old_value && new_value && *old_value == *new_value;
+    }
+  }
+  change.same_value = change.same_key && SameProjection(index, *before, *after);
+  return change;
 }
 
 KeyBounds BoundsOf(const Index& index, const expression::KeyRange& range) {
@@ -209,13 +278,15 @@ Status CheckIndexKeys(const Table& table, const ItemView& item) {
   return ForEachKey(table,
                     [&](const Index& index, const std::vector<TableKey::Part>& parts,
                         bool is_partition) -> Status {
+                      size_t bytes = 0;
                       for (const TableKey::Part& part : parts) {
                         const std::optional<ValueView> value = item.Find(part.name);
                         if (!value) continue;
                         VARVE_RETURN_IF_ERROR(CheckType(index, part, *value));
                         VARVE_RETURN_IF_ERROR(CheckNotEmpty(index, part, *value));
+                        bytes += KeyBytes(*value);
                       }
-                      return CheckBytes(parts, is_partition, item);
+                      return CheckKeyBytes(bytes, is_partition);
                     });
 }
 

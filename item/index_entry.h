@@ -20,6 +20,7 @@
 // the index is sparse.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,19 @@ expression::KeySchema SchemaOf(const IndexKey& key);
 
 // The attributes of `item` that the index has, as an item.
 Item ProjectedItem(const Index& index, const ItemView& item);
+// DynamoDB's size of that item.
+size_t ProjectedSize(const Index& index, const ItemView& item);
+
+// What happens to an item's entry when `after` takes the place of `before`, either of which may not
+// be there. Nothing is built to find out.
+struct EntryChange {
+  bool before = false;  // whether there is an entry of the item before
+  bool after = false;
+  bool same_key = false;    // there are both, and they lie at one key
+  bool same_value = false;  // likewise, and it stays as it is
+};
+EntryChange CompareEntries(const Index& index, const std::optional<ItemView>& before,
+                           const std::optional<ItemView>& after);
 
 // What a KeyConditionExpression selects of the index.
 KeyBounds BoundsOf(const Index& index, const expression::KeyRange& range);

@@ -41,9 +41,14 @@ Status CheckItemKeyPart(const TableKey::Part& part, bool is_partition, const Ite
 
 void AppendBigU32(std::string& to, uint32_t value) { AppendFixed(to, __builtin_bswap32(value)); }
 
+void AppendKeySpace(std::string& to, uint32_t key_space) {
+  to.push_back(kItemKeySpace);
+  AppendBigU32(to, key_space);
+}
+
 std::string KeySpacePrefix(uint32_t key_space) {
-  std::string prefix(1, kItemKeySpace);
-  AppendBigU32(prefix, key_space);
+  std::string prefix;
+  AppendKeySpace(prefix, key_space);
   return prefix;
 }
 
@@ -137,9 +142,15 @@ KeyBounds SegmentBounds(uint32_t key_space, uint64_t segment, uint64_t segments)
 }
 
 std::string EngineKey(uint32_t key_space, const TableKey& table_key, const ItemView& item) {
-  std::string key = KeySpacePrefix(key_space);
-  AppendPartitionKey(key, item.Find(table_key.partition.name).value_or(ValueView()));
-  if (table_key.sort) key.append(Payload(item.Find(table_key.sort->name).value_or(ValueView())));
+  const ValueView partition = item.Find(table_key.partition.name).value_or(ValueView());
+  std::string_view sort;
+  if (table_key.sort) sort = Payload(item.Find(table_key.sort->name).value_or(ValueView()));
+  constexpr size_t kHeadBytesMax = 1 + 4 + 4 + 2;  // key space, hash, length
+  std::string key;
+  key.reserve(kHeadBytesMax + Payload(partition).size() + sort.size());
+  AppendKeySpace(key, key_space);
+  AppendPartitionKey(key, partition);
+  key.append(sort);
   return key;
 }
 

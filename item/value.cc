@@ -1,9 +1,10 @@
 #include "item/value.h"
 
+#include <absl/container/inlined_vector.h>
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <numeric>
 
 #include "base/coding.h"
 
@@ -176,16 +177,35 @@ bool SetView::Contains(std::string_view element) const {
 
 NamedValue MapView::at(size_t i) const { return SplitNamed(slice(i)); }
 
-std::optional<ValueView> MapView::Find(std::string_view name) const {
+// at(), and a comparison, for a width that the compiler knows.
+template <uint8_t kWidth>
+std::optional<ValueView> MapView::FindWithWidth(std::string_view name) const {
+  const char* const ends = encoded().data() + 1 + kWidth;
+  const std::string_view elements = this->elements();
   size_t low = 0, high = count();
   while (low < high) {
     const size_t middle = (low + high) / 2;
-    const NamedValue named = at(middle);
+    const size_t begin = middle == 0 ? 0 : LoadWidth(ends + kWidth * (middle - 1), kWidth);
+    const size_t end = LoadWidth(ends + kWidth * middle, kWidth);
+    const NamedValue named = begin <= end && end <= elements.size()
+                                 ? SplitNamed(elements.substr(begin, end - begin))
+                                 : NamedValue();
     const int order = named.name.compare(name);
     if (order == 0) return named.value;
     (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
   }
   return std::nullopt;
+}
+
+std::optional<ValueView> MapView::Find(std::string_view name) const {
+  switch (width()) {
+    case 1:
+      return FindWithWidth<1>(name);
+    case 2:
+      return FindWithWidth<2>(name);
+    default:
+      return FindWithWidth<4>(name);
+  }
 }
 
 size_t MapView::size_bytes() const {
@@ -258,6 +278,7 @@ ValueBuilder& ValueBuilder::Element(ValueType type, std::string_view element) {
 }
 
 ValueBuilder& ValueBuilder::Begin(ValueType type) {
+  if (frames_.empty()) buffer_.reserve(kFirstBytes);
   frames_.push_back(
       {type, static_cast<uint32_t>(buffer_.size()), static_cast<uint32_t>(ends_.size())});
   return *this;
@@ -271,37 +292,47 @@ void ValueBuilder::ValueDone() {
 // Brings the elements of a map or set into order and drops repetitions (the last of a name stays);
 // false if there were any.
 bool ValueBuilder::SortElements(const Frame& frame) {
-  const std::string_view body = std::string_view(buffer_).substr(frame.body);
-  const size_t count = ends_.size() - frame.first_end;
-  const uint32_t* const ends = ends_.data() + frame.first_end;
-  const auto slice = [&](size_t i) {
-    const uint32_t begin = i == 0 ? 0 : ends[i - 1];
-    return body.substr(begin, ends[i] - begin);
+  struct Element {
+    std::string_view key;
+    std::string_view bytes;
   };
+  // Sorting so many by insertion takes less than making room for a merge.
+  constexpr size_t kFew = 16;
+  absl::InlinedVector<Element, kFew> elements;
+  const std::string_view body = std::string_view(buffer_).substr(frame.body);
   const bool is_map = frame.type == ValueType::kMap;
-  const auto key = [&](size_t i) { return is_map ? NameOf(slice(i)) : slice(i); };
-
   bool sorted = true;
-  for (size_t i = 1; i < count && sorted; ++i) sorted = key(i - 1) < key(i);
+  uint32_t begin = 0;
+  for (size_t i = frame.first_end; i < ends_.size(); ++i) {
+    const std::string_view bytes = body.substr(begin, ends_[i] - begin);
+    elements.push_back({is_map ? NameOf(bytes) : bytes, bytes});
+    begin = ends_[i];
+    const size_t last = elements.size() - 1;
+    if (sorted && last > 0) sorted = elements[last - 1].key < elements[last].key;
+  }
   if (sorted) return true;
 
-  std::vector<uint32_t> order(count);
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](uint32_t a, uint32_t b) { return key(a) < key(b); });
-  scratch_.clear();
-  std::vector<uint32_t> new_ends;
-  new_ends.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    if (i + 1 < count && key(order[i]) == key(order[i + 1])) continue;
-    scratch_.append(slice(order[i]));
-    new_ends.push_back(static_cast<uint32_t>(scratch_.size()));
+  const size_t count = elements.size();
+  const auto less = [](const Element& a, const Element& b) { return a.key < b.key; };
+  if (count > kFew) {
+    std::stable_sort(elements.begin(), elements.end(), less);
+  } else {
+    for (size_t i = 1; i < count; ++i) {
+      const Element element = elements[i];
+      size_t to = i;
+      for (; to > 0 && less(element, elements[to - 1]); --to) elements[to] = elements[to - 1];
+      elements[to] = element;
+    }
   }
-  buffer_.resize(frame.body);
-  buffer_.append(scratch_);
+  scratch_.clear();
   ends_.resize(frame.first_end);
-  ends_.insert(ends_.end(), new_ends.begin(), new_ends.end());
-  return new_ends.size() == count;
+  for (size_t i = 0; i < count; ++i) {
+    if (i + 1 < count && elements[i].key == elements[i + 1].key) continue;
+    scratch_.append(elements[i].bytes);
+    ends_.push_back(static_cast<uint32_t>(scratch_.size()));
+  }
+  buffer_.replace(frame.body, std::string::npos, scratch_);
+  return ends_.size() - frame.first_end == count;
 }
 
 bool ValueBuilder::Close() {

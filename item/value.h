@@ -42,6 +42,8 @@
 // outside the bytes; bytes from outside are checked once by ValidateItem.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -136,6 +138,12 @@ class Container {
   // i < count().
   std::string_view slice(size_t i) const;
 
+ protected:
+  // Of the integers before the elements.
+  uint8_t width() const { return width_; }
+  // All of them; only if there are any.
+  std::string_view elements() const { return encoded_.substr(body_); }
+
  private:
   uint32_t End(size_t i) const;  // of slice i
 
@@ -217,6 +225,10 @@ class MapView : public internal::Container {
 
   internal::IndexIterator<MapView> begin() const { return {this, 0}; }
   internal::IndexIterator<MapView> end() const { return {this, count()}; }
+
+ private:
+  template <uint8_t kWidth>
+  std::optional<ValueView> FindWithWidth(std::string_view name) const;
 };
 
 // A whole item is a map.
@@ -324,9 +336,13 @@ class ValueBuilder {
   bool SortElements(const Frame& frame);
   bool Close();
 
+  // Room that is made at once for a container, which most items don't exceed.
+  static constexpr size_t kFirstBytes = 256;
+
   std::string buffer_;
-  std::vector<uint32_t> ends_;  // of the elements of all open containers, from the frame's body
-  std::vector<Frame> frames_;
+  // Of the elements of all open containers, from the frame's body.
+  absl::InlinedVector<uint32_t, 16> ends_;
+  absl::InlinedVector<Frame, 4> frames_;
   std::string scratch_;
 };
 

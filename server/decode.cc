@@ -16,30 +16,30 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-void Read(const dom::object& json, std::string_view name, std::string* to) {
+void Read(const Members& json, std::string_view name, std::string* to) {
   if (const auto value = FindMember(json, name)) to->assign(TextOf(*value));
 }
-void Read(const dom::object& json, std::string_view name, std::optional<std::string>* to) {
+void Read(const Members& json, std::string_view name, std::optional<std::string>* to) {
   if (const auto value = FindMember(json, name)) to->emplace(TextOf(*value));
 }
-void Read(const dom::object& json, std::string_view name, std::optional<int64_t>* to) {
+void Read(const Members& json, std::string_view name, std::optional<int64_t>* to) {
   if (const auto value = FindMember(json, name)) *to = IntegerOf(*value);
 }
-void Read(const dom::object& json, std::string_view name, int64_t* to) {
+void Read(const Members& json, std::string_view name, int64_t* to) {
   if (const auto value = FindMember(json, name)) *to = IntegerOf(*value);
 }
-void Read(const dom::object& json, std::string_view name, bool* to) {
+void Read(const Members& json, std::string_view name, bool* to) {
   if (const auto value = FindMember(json, name)) *to = BooleanOf(*value);
 }
-void Read(const dom::object& json, std::string_view name, std::optional<bool>* to) {
+void Read(const Members& json, std::string_view name, std::optional<bool>* to) {
   if (const auto value = FindMember(json, name)) *to = BooleanOf(*value);
 }
 
 // An item or key of which the operation is to say what is wrong, in its turn: *invalid. Only a
 // SerializationException is returned.
 template <typename ItemOrNone>
-Status Read(const dom::object& json, std::string_view name, item::ValueWording wording,
-            ItemOrNone* to, Status* invalid) {
+Status Read(const Members& json, std::string_view name, item::ValueWording wording, ItemOrNone* to,
+            Status* invalid) {
   const auto value = FindMember(json, name);
   if (!value) return {};
   StatusOr<item::Item> item = item::ItemFromJson(*value, wording);
@@ -56,7 +56,7 @@ Status Read(const dom::object& json, std::string_view name, item::ValueWording w
 
 // ---- Enumerations: the schema has let their values through only.
 
-void Read(const dom::object& json, item::ReturnConsumedCapacity* to) {
+void Read(const Members& json, item::ReturnConsumedCapacity* to) {
   const auto value = FindMember(json, "ReturnConsumedCapacity");
   if (!value) return;
   const std::string_view text = TextOf(*value);
@@ -65,7 +65,7 @@ void Read(const dom::object& json, item::ReturnConsumedCapacity* to) {
                             : item::ReturnConsumedCapacity::kNone;
 }
 
-void Read(const dom::object& json, item::ReturnValues* to) {
+void Read(const Members& json, item::ReturnValues* to) {
   const auto value = FindMember(json, "ReturnValues");
   if (!value) return;
   const std::string_view text = TextOf(*value);
@@ -76,7 +76,7 @@ void Read(const dom::object& json, item::ReturnValues* to) {
                                 : item::ReturnValues::kNone;
 }
 
-void Read(const dom::object& json, std::optional<item::Select>* to) {
+void Read(const Members& json, std::optional<item::Select>* to) {
   const auto value = FindMember(json, "Select");
   if (!value) return;
   const std::string_view text = TextOf(*value);
@@ -86,33 +86,33 @@ void Read(const dom::object& json, std::optional<item::Select>* to) {
                                              : item::Select::kAllAttributes;
 }
 
-void Read(const dom::object& json, std::optional<item::BillingMode>* to) {
+void Read(const Members& json, std::optional<item::BillingMode>* to) {
   const auto value = FindMember(json, "BillingMode");
   if (!value) return;
   *to = TextOf(*value) == "PAY_PER_REQUEST" ? item::BillingMode::kPayPerRequest
                                             : item::BillingMode::kProvisioned;
 }
 
-void Read(const dom::object& json, std::optional<item::TableClass>* to) {
+void Read(const Members& json, std::optional<item::TableClass>* to) {
   const auto value = FindMember(json, "TableClass");
   if (!value) return;
   *to = TextOf(*value) == "STANDARD" ? item::TableClass::kStandard
                                      : item::TableClass::kStandardInfrequentAccess;
 }
 
-bool WantsCollectionMetrics(const dom::object& json) {
+bool WantsCollectionMetrics(const Members& json) {
   const auto value = FindMember(json, "ReturnItemCollectionMetrics");
   return value && TextOf(*value) == "SIZE";
 }
 
-bool WantsOldOnCheckFailure(const dom::object& json) {
+bool WantsOldOnCheckFailure(const Members& json) {
   const auto value = FindMember(json, "ReturnValuesOnConditionCheckFailure");
   return value && TextOf(*value) == "ALL_OLD";
 }
 
 // ---- Parts
 
-Status Read(const dom::object& json, std::optional<item::expression::AttributeNames>* to) {
+Status Read(const Members& json, std::optional<item::expression::AttributeNames>* to) {
   const auto value = FindMember(json, "ExpressionAttributeNames");
   if (!value) return {};
   item::expression::AttributeNames& names = to->emplace();
@@ -122,7 +122,7 @@ Status Read(const dom::object& json, std::optional<item::expression::AttributeNa
   });
 }
 
-Status Read(const dom::object& json, item::ExpressionParameters* to,
+Status Read(const Members& json, item::ExpressionParameters* to,
             item::ValueWording wording = item::ValueWording::kCurrent) {
   VARVE_RETURN_IF_ERROR(Read(json, &to->names));
   if (const auto values = FindMember(json, "ExpressionAttributeValues")) {
@@ -131,12 +131,12 @@ Status Read(const dom::object& json, item::ExpressionParameters* to,
   return {};
 }
 
-void Read(const dom::object& json, std::vector<item::AttributeDefinition>* to) {
+void Read(const Members& json, std::vector<item::AttributeDefinition>* to) {
   const auto value = FindMember(json, "AttributeDefinitions");
   if (!value) return;
   for (const dom::element& element : ArrayOf(*value)) {
     if (element.is_null()) continue;
-    const dom::object definition_json = ObjectOf(element);
+    const Members definition_json = ObjectOf(element);
     item::AttributeDefinition& definition = to->emplace_back();
     Read(definition_json, "AttributeName", &definition.attribute_name);
     std::string type;
@@ -147,12 +147,12 @@ void Read(const dom::object& json, std::vector<item::AttributeDefinition>* to) {
   }
 }
 
-void Read(const dom::object& json, std::vector<item::KeySchemaElement>* to) {
+void Read(const Members& json, std::vector<item::KeySchemaElement>* to) {
   const auto value = FindMember(json, "KeySchema");
   if (!value) return;
   for (const dom::element& element : ArrayOf(*value)) {
     if (element.is_null()) continue;
-    const dom::object key_json = ObjectOf(element);
+    const Members key_json = ObjectOf(element);
     item::KeySchemaElement& key = to->emplace_back();
     Read(key_json, "AttributeName", &key.attribute_name);
     std::string type;
@@ -161,16 +161,16 @@ void Read(const dom::object& json, std::vector<item::KeySchemaElement>* to) {
   }
 }
 
-void Read(const dom::object& json, std::optional<item::ProvisionedThroughput>* to) {
+void Read(const Members& json, std::optional<item::ProvisionedThroughput>* to) {
   const auto value = FindMember(json, "ProvisionedThroughput");
   if (!value) return;
-  const dom::object throughput_json = ObjectOf(*value);
+  const Members throughput_json = ObjectOf(*value);
   item::ProvisionedThroughput& throughput = to->emplace();
   Read(throughput_json, "ReadCapacityUnits", &throughput.read_capacity_units);
   Read(throughput_json, "WriteCapacityUnits", &throughput.write_capacity_units);
 }
 
-void Read(const dom::object& json, std::optional<item::OnDemandThroughput>* to) {
+void Read(const Members& json, std::optional<item::OnDemandThroughput>* to) {
   const auto value = FindMember(json, "OnDemandThroughput");
   if (!value) return;
   item::OnDemandThroughput& throughput = to->emplace();
@@ -178,7 +178,7 @@ void Read(const dom::object& json, std::optional<item::OnDemandThroughput>* to) 
   Read(ObjectOf(*value), "MaxWriteRequestUnits", &throughput.max_write_request_units);
 }
 
-void Read(const dom::object& json, std::optional<item::WarmThroughput>* to) {
+void Read(const Members& json, std::optional<item::WarmThroughput>* to) {
   const auto value = FindMember(json, "WarmThroughput");
   if (!value) return;
   item::WarmThroughput& throughput = to->emplace();
@@ -186,10 +186,10 @@ void Read(const dom::object& json, std::optional<item::WarmThroughput>* to) {
   Read(ObjectOf(*value), "WriteUnitsPerSecond", &throughput.write_units_per_second);
 }
 
-void Read(const dom::object& json, std::optional<item::StreamSpecification>* to) {
+void Read(const Members& json, std::optional<item::StreamSpecification>* to) {
   const auto value = FindMember(json, "StreamSpecification");
   if (!value) return;
-  const dom::object object = ObjectOf(*value);
+  const Members object = ObjectOf(*value);
   item::StreamSpecification& stream = to->emplace();
   Read(object, "StreamEnabled", &stream.stream_enabled);
   if (const auto type = FindMember(object, "StreamViewType")) {
@@ -197,7 +197,7 @@ void Read(const dom::object& json, std::optional<item::StreamSpecification>* to)
   }
 }
 
-void Read(const dom::object& json, std::optional<item::SseSpecification>* to) {
+void Read(const Members& json, std::optional<item::SseSpecification>* to) {
   const auto value = FindMember(json, "SSESpecification");
   if (!value) return;
   item::SseSpecification& sse = to->emplace();
@@ -206,7 +206,7 @@ void Read(const dom::object& json, std::optional<item::SseSpecification>* to) {
   Read(ObjectOf(*value), "KMSMasterKeyId", &sse.kms_master_key_id);
 }
 
-void Read(const dom::object& json, std::vector<item::Tag>* to) {
+void Read(const Members& json, std::vector<item::Tag>* to) {
   const auto value = FindMember(json, "Tags");
   if (!value) return;
   std::vector<item::Tag>& tags = *to;
@@ -218,14 +218,14 @@ void Read(const dom::object& json, std::vector<item::Tag>* to) {
   }
 }
 
-void Read(const dom::object& json, std::optional<std::vector<item::Tag>>* to) {
+void Read(const Members& json, std::optional<std::vector<item::Tag>>* to) {
   if (FindMember(json, "Tags")) Read(json, &to->emplace());
 }
 
-void Read(const dom::object& json, item::Projection* to) {
+void Read(const Members& json, item::Projection* to) {
   const auto value = FindMember(json, "Projection");
   if (!value) return;
-  const dom::object projection_json = ObjectOf(*value);
+  const Members projection_json = ObjectOf(*value);
   if (const auto type = FindMember(projection_json, "ProjectionType")) {
     const std::string_view text = TextOf(*type);
     to->type = text == "KEYS_ONLY" ? item::ProjectionType::kKeysOnly
@@ -239,7 +239,7 @@ void Read(const dom::object& json, item::Projection* to) {
   }
 }
 
-void Read(const dom::object& json, item::SecondaryIndex* to) {
+void Read(const Members& json, item::SecondaryIndex* to) {
   Read(json, "IndexName", &to->index_name);
   Read(json, &to->key_schema);
   Read(json, &to->projection);
@@ -248,7 +248,7 @@ void Read(const dom::object& json, item::SecondaryIndex* to) {
   Read(json, &to->warm_throughput);
 }
 
-void Read(const dom::object& json, std::string_view name,
+void Read(const Members& json, std::string_view name,
           std::optional<std::vector<item::SecondaryIndex>>* to) {
   const auto value = FindMember(json, name);
   if (!value) return;
@@ -258,7 +258,7 @@ void Read(const dom::object& json, std::string_view name,
   }
 }
 
-void Read(const dom::object& json, item::GlobalSecondaryIndexUpdate* to) {
+void Read(const Members& json, item::GlobalSecondaryIndexUpdate* to) {
   if (const auto create = FindMember(json, "Create")) {
     Read(ObjectOf(*create), &to->create.emplace());
   }
@@ -274,7 +274,7 @@ void Read(const dom::object& json, item::GlobalSecondaryIndexUpdate* to) {
   }
 }
 
-Status Read(const dom::object& json, item::KeysAndAttributes* to) {
+Status Read(const Members& json, item::KeysAndAttributes* to) {
   if (const auto keys = FindMember(json, "Keys")) {
     for (const dom::element& key_json : ArrayOf(*keys)) {
       if (key_json.is_null()) continue;
@@ -289,8 +289,8 @@ Status Read(const dom::object& json, item::KeysAndAttributes* to) {
   return Read(json, &to->expression_attribute_names);
 }
 
-Status Read(const dom::object& json, item::WriteRequest* to) {
-  const auto read = [](const dom::object& request, std::string_view name,
+Status Read(const Members& json, item::WriteRequest* to) {
+  const auto read = [](const Members& request, std::string_view name,
                        std::optional<item::Item>* item) -> Status {
     if (const auto value = FindMember(request, name)) {
       VARVE_ASSIGN_OR_RETURN(*item, item::ItemFromJson(*value, item::ValueWording::kOlder));
@@ -307,11 +307,11 @@ Status Read(const dom::object& json, item::WriteRequest* to) {
 }
 
 // An action of TransactWriteItems; its item or key is under `item_name`.
-Status Read(const dom::object& json, std::string_view name, std::string_view item_name,
+Status Read(const Members& json, std::string_view name, std::string_view item_name,
             std::optional<item::TransactWriteAction>* to) {
   const auto value = FindMember(json, name);
   if (!value) return {};
-  const dom::object action_json = ObjectOf(*value);
+  const Members action_json = ObjectOf(*value);
   item::TransactWriteAction& action = to->emplace();
   Read(action_json, "TableName", &action.table_name);
   if (const auto item = FindMember(action_json, item_name)) {
@@ -326,7 +326,7 @@ Status Read(const dom::object& json, std::string_view name, std::string_view ite
 }
 
 // Statement and what belongs to it.
-Status Read(const dom::object& json, item::ParameterizedStatement* to) {
+Status Read(const Members& json, item::ParameterizedStatement* to) {
   Read(json, "Statement", &to->statement);
   Read(json, "ConsistentRead", &to->consistent_read);
   to->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
@@ -347,7 +347,7 @@ Status Read(const dom::object& json, item::ParameterizedStatement* to) {
   return {};
 }
 
-Status Read(const dom::object& json, std::string_view name,
+Status Read(const Members& json, std::string_view name,
             std::vector<item::ParameterizedStatement>* to) {
   const auto statements = FindMember(json, name);
   if (!statements) return {};
@@ -361,25 +361,25 @@ Status Read(const dom::object& json, std::string_view name,
 
 }  // namespace
 
-Status Decode(const dom::object& json, item::BatchExecuteStatementRequest* request) {
+Status Decode(const Members& json, item::BatchExecuteStatementRequest* request) {
   Read(json, &request->return_consumed_capacity);
   return Read(json, "Statements", &request->statements);
 }
 
-Status Decode(const dom::object& json, item::ExecuteStatementRequest* request) {
+Status Decode(const Members& json, item::ExecuteStatementRequest* request) {
   Read(json, "NextToken", &request->next_token);
   Read(json, "Limit", &request->limit);
   Read(json, &request->return_consumed_capacity);
   return Read(json, &request->statement);
 }
 
-Status Decode(const dom::object& json, item::ExecuteTransactionRequest* request) {
+Status Decode(const Members& json, item::ExecuteTransactionRequest* request) {
   Read(json, "ClientRequestToken", &request->client_request_token);
   Read(json, &request->return_consumed_capacity);
   return Read(json, "TransactStatements", &request->transact_statements);
 }
 
-Status Decode(const dom::object& json, item::BatchGetItemRequest* request) {
+Status Decode(const Members& json, item::BatchGetItemRequest* request) {
   Read(json, &request->return_consumed_capacity);
   const auto tables = FindMember(json, "RequestItems");
   if (!tables) return {};
@@ -390,7 +390,7 @@ Status Decode(const dom::object& json, item::BatchGetItemRequest* request) {
   });
 }
 
-Status Decode(const dom::object& json, item::BatchWriteItemRequest* request) {
+Status Decode(const Members& json, item::BatchWriteItemRequest* request) {
   Read(json, &request->return_consumed_capacity);
   request->return_item_collection_metrics = WantsCollectionMetrics(json);
   const auto tables = FindMember(json, "RequestItems");
@@ -407,7 +407,7 @@ Status Decode(const dom::object& json, item::BatchWriteItemRequest* request) {
   });
 }
 
-Status Decode(const dom::object& json, item::CreateTableRequest* request) {
+Status Decode(const Members& json, item::CreateTableRequest* request) {
   Read(json, "TableName", &request->table_name);
   Read(json, &request->attribute_definitions);
   Read(json, &request->key_schema);
@@ -425,7 +425,7 @@ Status Decode(const dom::object& json, item::CreateTableRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::DeleteItemRequest* request) {
+Status Decode(const Members& json, item::DeleteItemRequest* request) {
   Read(json, "TableName", &request->table_name);
   VARVE_RETURN_IF_ERROR(
       Read(json, "Key", item::ValueWording::kCurrent, &request->key, &request->invalid_key));
@@ -440,17 +440,17 @@ Status Decode(const dom::object& json, item::DeleteItemRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::DeleteTableRequest* request) {
+Status Decode(const Members& json, item::DeleteTableRequest* request) {
   Read(json, "TableName", &request->table_name);
   return {};
 }
 
-Status Decode(const dom::object& json, item::DescribeTableRequest* request) {
+Status Decode(const Members& json, item::DescribeTableRequest* request) {
   Read(json, "TableName", &request->table_name);
   return {};
 }
 
-Status Decode(const dom::object& json, item::GetItemRequest* request) {
+Status Decode(const Members& json, item::GetItemRequest* request) {
   Read(json, "TableName", &request->table_name);
   VARVE_RETURN_IF_ERROR(
       Read(json, "Key", item::ValueWording::kCurrent, &request->key, &request->invalid_key));
@@ -463,18 +463,18 @@ Status Decode(const dom::object& json, item::GetItemRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::ListTablesRequest* request) {
+Status Decode(const Members& json, item::ListTablesRequest* request) {
   Read(json, "ExclusiveStartTableName", &request->exclusive_start_table_name);
   Read(json, "Limit", &request->limit);
   return {};
 }
 
-Status Decode(const dom::object& json, item::ListTagsOfResourceRequest* request) {
+Status Decode(const Members& json, item::ListTagsOfResourceRequest* request) {
   Read(json, "ResourceArn", &request->resource_arn);
   return {};
 }
 
-Status Decode(const dom::object& json, item::PutItemRequest* request) {
+Status Decode(const Members& json, item::PutItemRequest* request) {
   Read(json, "TableName", &request->table_name);
   VARVE_RETURN_IF_ERROR(
       Read(json, "Item", item::ValueWording::kCurrent, &request->item, &request->invalid_item));
@@ -489,7 +489,7 @@ Status Decode(const dom::object& json, item::PutItemRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::QueryRequest* request) {
+Status Decode(const Members& json, item::QueryRequest* request) {
   Read(json, "TableName", &request->table_name);
   Read(json, "IndexName", &request->index_name);
   Read(json, "KeyConditionExpression", &request->key_condition_expression);
@@ -509,7 +509,7 @@ Status Decode(const dom::object& json, item::QueryRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::ScanRequest* request) {
+Status Decode(const Members& json, item::ScanRequest* request) {
   Read(json, "TableName", &request->table_name);
   Read(json, "IndexName", &request->index_name);
   Read(json, "FilterExpression", &request->filter_expression);
@@ -528,13 +528,13 @@ Status Decode(const dom::object& json, item::ScanRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::TransactGetItemsRequest* request) {
+Status Decode(const Members& json, item::TransactGetItemsRequest* request) {
   if (const auto items = FindMember(json, "TransactItems")) {
     for (const dom::element& element : ArrayOf(*items)) {
       item::TransactGetItem& decoded = request->transact_items.emplace_back();
       const auto get = element.is_null() ? std::nullopt : FindMember(ObjectOf(element), "Get");
       if (!get) continue;
-      const dom::object get_json = ObjectOf(*get);
+      const Members get_json = ObjectOf(*get);
       Read(get_json, "TableName", &decoded.table_name);
       if (const auto key = FindMember(get_json, "Key")) {
         VARVE_ASSIGN_OR_RETURN(decoded.key, item::ItemFromJson(*key, item::ValueWording::kOlder));
@@ -547,12 +547,12 @@ Status Decode(const dom::object& json, item::TransactGetItemsRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::TransactWriteItemsRequest* request) {
+Status Decode(const Members& json, item::TransactWriteItemsRequest* request) {
   if (const auto items = FindMember(json, "TransactItems")) {
     for (const dom::element& element : ArrayOf(*items)) {
       item::TransactWriteItem& decoded = request->transact_items.emplace_back();
       if (element.is_null()) continue;
-      const dom::object item_json = ObjectOf(element);
+      const Members item_json = ObjectOf(element);
       VARVE_RETURN_IF_ERROR(Read(item_json, "ConditionCheck", "Key", &decoded.condition_check));
       VARVE_RETURN_IF_ERROR(Read(item_json, "Put", "Item", &decoded.put));
       VARVE_RETURN_IF_ERROR(Read(item_json, "Update", "Key", &decoded.update));
@@ -565,13 +565,13 @@ Status Decode(const dom::object& json, item::TransactWriteItemsRequest* request)
   return {};
 }
 
-Status Decode(const dom::object& json, item::TagResourceRequest* request) {
+Status Decode(const Members& json, item::TagResourceRequest* request) {
   Read(json, "ResourceArn", &request->resource_arn);
   Read(json, &request->tags);
   return {};
 }
 
-Status Decode(const dom::object& json, item::UntagResourceRequest* request) {
+Status Decode(const Members& json, item::UntagResourceRequest* request) {
   Read(json, "ResourceArn", &request->resource_arn);
   if (const auto keys = FindMember(json, "TagKeys")) {
     for (const dom::element& key : ArrayOf(*keys)) {
@@ -581,7 +581,7 @@ Status Decode(const dom::object& json, item::UntagResourceRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::UpdateItemRequest* request) {
+Status Decode(const Members& json, item::UpdateItemRequest* request) {
   Read(json, "TableName", &request->table_name);
   VARVE_RETURN_IF_ERROR(
       Read(json, "Key", item::ValueWording::kCurrent, &request->key, &request->invalid_key));
@@ -597,7 +597,7 @@ Status Decode(const dom::object& json, item::UpdateItemRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::UpdateTableRequest* request) {
+Status Decode(const Members& json, item::UpdateTableRequest* request) {
   Read(json, "TableName", &request->table_name);
   Read(json, &request->attribute_definitions);
   Read(json, &request->billing_mode);

@@ -39,7 +39,7 @@ class Decoder {
     return {};
   }
 
-  Status Decode(const dom::object& json, expression::LegacyCondition* to) const {
+  Status Decode(const Members& json, expression::LegacyCondition* to) const {
     if (const auto name = FindMember(json, "ComparisonOperator")) {
       to->comparison_operator = expression::ComparisonOperatorNamed(TextOf(*name));
     }
@@ -59,7 +59,7 @@ class Decoder {
     return {};
   }
 
-  Status Decode(const dom::object& json, expression::AttributeUpdate* to) const {
+  Status Decode(const Members& json, expression::AttributeUpdate* to) const {
     if (const auto action = FindMember(json, "Action")) to->action = ActionNamed(TextOf(*action));
     const auto value_json = FindMember(json, "Value");
     if (!value_json) return {};
@@ -84,47 +84,37 @@ class Decoder {
 
 }  // namespace
 
-Status DecodeLegacy(const dom::object& json, const LegacyNames& names, item::ValueWording wording,
+Status DecodeLegacy(const Members& json, const LegacyNames& names, item::ValueWording wording,
                     std::optional<expression::LegacyParameters>* to) {
   const Decoder decoder(wording);
   const auto parameters = [to]() -> expression::LegacyParameters& {
     return to->has_value() ? **to : to->emplace();
   };
-  // One walk over the request, which nearly always finds nothing. Of members with the same name the
-  // last counts: the schema has looked at no other.
-  std::optional<dom::element> conditions, connect, key_conditions, updates, attributes_to_get;
-  for (const dom::key_value_pair& field : json) {
-    const std::string_view name = field.key;
-    if (field.value.is_null()) continue;
-    if (!names.conditions.empty() && name == names.conditions) {
-      conditions = field.value;
-    } else if (!names.conditions.empty() && name == "ConditionalOperator") {
-      connect = field.value;
-    } else if (names.key_conditions && name == "KeyConditions") {
-      key_conditions = field.value;
-    } else if (names.attribute_updates && name == "AttributeUpdates") {
-      updates = field.value;
-    } else if (names.attributes_to_get && name == "AttributesToGet") {
-      attributes_to_get = field.value;
+  // Of members with the same name the last counts: the schema has looked at no other.
+  if (!names.conditions.empty()) {
+    if (const auto conditions = FindMember(json, names.conditions)) {
+      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*conditions, &parameters().conditions));
+    }
+    if (const auto connect = FindMember(json, "ConditionalOperator")) {
+      parameters().conditional_operator = TextOf(*connect) == "OR"
+                                              ? expression::ConditionalOperator::kOr
+                                              : expression::ConditionalOperator::kAnd;
     }
   }
-  if (conditions) {
-    VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*conditions, &parameters().conditions));
+  if (names.key_conditions) {
+    if (const auto conditions = FindMember(json, "KeyConditions")) {
+      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*conditions, &parameters().key_conditions));
+    }
   }
-  if (connect) {
-    parameters().conditional_operator = TextOf(*connect) == "OR"
-                                            ? expression::ConditionalOperator::kOr
-                                            : expression::ConditionalOperator::kAnd;
+  if (names.attribute_updates) {
+    if (const auto updates = FindMember(json, "AttributeUpdates")) {
+      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*updates, &parameters().attribute_updates));
+    }
   }
-  if (key_conditions) {
-    VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*key_conditions, &parameters().key_conditions));
-  }
-  if (updates) {
-    VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*updates, &parameters().attribute_updates));
-  }
-  if (attributes_to_get) {
+  if (!names.attributes_to_get) return {};
+  if (const auto wanted = FindMember(json, "AttributesToGet")) {
     std::vector<std::string>& attributes = parameters().attributes_to_get.emplace();
-    for (const dom::element& attribute : ArrayOf(*attributes_to_get)) {
+    for (const dom::element& attribute : ArrayOf(*wanted)) {
       if (!attribute.is_null()) attributes.emplace_back(TextOf(attribute));
     }
   }

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "item/expression/legacy.h"
 #include "item/json.h"
+#include "server/json.h"
 
 namespace varve::server {
 
@@ -22,8 +23,7 @@ struct LegacyNames {
 
 // Leaves `to` empty if there are none. Only a SerializationException is returned: what else is
 // wrong with values is left for the operation to report.
-Status DecodeLegacy(const simdjson::dom::object& json, const LegacyNames& names,
-                    item::ValueWording wording,
+Status DecodeLegacy(const Members& json, const LegacyNames& names, item::ValueWording wording,
                     std::optional<item::expression::LegacyParameters>* to);
 
 }  // namespace varve::server

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
 #include <simdjson.h>
 
 #include <cassert>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/status.h"
 
@@ -36,14 +38,33 @@ inline std::string_view TextOf(const simdjson::dom::element& value) {
   return text;
 }
 
-// The member `name`, unless it is absent or null. The last of that name wins, as for the service.
-inline std::optional<simdjson::dom::element> FindMember(const simdjson::dom::object& object,
-                                                        std::string_view name) {
-  std::optional<simdjson::dom::element> found;
-  for (const simdjson::dom::key_value_pair& field : object) {
-    if (field.key == name && !field.value.is_null()) found = field.value;
+// The members of a JSON object that are not null, read off the document once to be looked up by
+// name many times.
+class Members {
+ public:
+  Members(const simdjson::dom::object& object) {  // wherever members are asked for
+    for (const simdjson::dom::key_value_pair& field : object) {
+      if (!field.value.is_null()) members_.emplace_back(field.key, field.value);
+    }
   }
-  return found;
+
+  // The last of that name wins, as for the service.
+  std::optional<simdjson::dom::element> Find(std::string_view name) const {
+    for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
+      if (member->first == name) return member->second;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  // More than most requests have.
+  absl::InlinedVector<std::pair<std::string_view, simdjson::dom::element>, 12> members_;
+};
+
+// The member `name`, unless it is absent or null.
+inline std::optional<simdjson::dom::element> FindMember(const Members& members,
+                                                        std::string_view name) {
+  return members.Find(name);
 }
 
 // Calls `add(key, value)` for each member of a JSON object that is not null; of members with the

@@ -55,8 +55,7 @@ const Schema& SchemaOfModelOperation(std::string_view parameter) {
 }
 
 Status AnswerModelOperation(const ModelOperation& operation, const item::Store& store,
-                            const simdjson::dom::object& json, std::string_view host,
-                            std::string* body) {
+                            const Members& json, std::string_view host, std::string* body) {
   using Answer = ModelOperation::Answer;
   std::string_view parameter;
   if (!operation.parameter.empty()) {

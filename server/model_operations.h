@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "item/errors.h"
 #include "item/store.h"
+#include "server/json.h"
 #include "server/schema.h"
 
 namespace varve::server {
@@ -103,7 +104,6 @@ const Schema& SchemaOfModelOperation(std::string_view parameter);
 
 // `host` is how the client reached this server.
 Status AnswerModelOperation(const ModelOperation& operation, const item::Store& store,
-                            const simdjson::dom::object& json, std::string_view host,
-                            std::string* body);
+                            const Members& json, std::string_view host, std::string* body);
 
 }  // namespace varve::server

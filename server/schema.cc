@@ -214,7 +214,7 @@ Status CheckTypes(const dom::element& value, const Schema& schema, bool in_colle
       return {};
     case JsonType::kStructure: {
       VARVE_RETURN_IF_ERROR(CheckStructureShape(value, schema.java_class, in_collection));
-      const dom::object object = ObjectOf(value);
+      const Members object(ObjectOf(value));
       for (const Member& member : schema.members) {
         if (const auto found = FindMember(object, member.name)) {
           VARVE_RETURN_IF_ERROR(CheckTypes(*found, *member.schema, false));
@@ -362,7 +362,7 @@ std::string NewerValuesText(const Schema& schema) {
 }
 
 // What is reported alone.
-Status CheckFirst(const dom::object& object, const Schema& schema) {
+Status CheckFirst(const Members& object, const Schema& schema) {
   for (const Member& member : schema.members) {
     if (!member.schema->empty_first && !member.schema->values_first) continue;
     const auto value = FindMember(object, member.name);
@@ -385,7 +385,7 @@ Status CheckFirst(const dom::object& object, const Schema& schema) {
 
 class ConstraintChecker {
  public:
-  void CheckMembers(const dom::object& object, const Schema& schema, const std::string& parent) {
+  void CheckMembers(const Members& object, const Schema& schema, const std::string& parent) {
     for (const Member& member : schema.members) {
       Check(FindMember(object, member.name), *member.schema, parent, member.name);
     }
@@ -547,7 +547,7 @@ class ConstraintChecker {
 Status CheckRequest(const dom::element& request, const Schema& schema) {
   VARVE_RETURN_IF_ERROR(CheckTypes(request, schema, false));
   if (!request.is_object()) return SerializationError("Unexpected field type");
-  const dom::object object = ObjectOf(request);
+  const Members object(ObjectOf(request));
   for (const Member& member : schema.members) {
     const auto value = FindMember(object, member.name);
     if (member.schema->required && !value) {

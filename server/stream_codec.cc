@@ -15,13 +15,13 @@ constexpr std::string_view kEventVersion = "1.1";
 constexpr std::string_view kEventSource = "aws:dynamodb";
 constexpr std::string_view kServicePrincipal = "dynamodb.amazonaws.com";
 
-std::optional<std::string> TextMember(const dom::object& json, std::string_view name) {
+std::optional<std::string> TextMember(const Members& json, std::string_view name) {
   const auto value = FindMember(json, name);
   if (!value) return std::nullopt;
   return std::string(TextOf(*value));
 }
 
-std::optional<int64_t> IntegerMember(const dom::object& json, std::string_view name) {
+std::optional<int64_t> IntegerMember(const Members& json, std::string_view name) {
   const auto value = FindMember(json, name);
   if (!value) return std::nullopt;
   return IntegerOf(*value);
@@ -76,19 +76,19 @@ void AppendRecord(std::string& to, const item::StreamRecordDescription& record) 
 
 // ---- Streams
 
-Status Decode(const dom::object& json, item::ListStreamsRequest* request) {
+Status Decode(const Members& json, item::ListStreamsRequest* request) {
   request->table_name = TextMember(json, "TableName");
   request->limit = IntegerMember(json, "Limit");
   request->exclusive_start_stream_arn = TextMember(json, "ExclusiveStartStreamArn");
   return {};
 }
 
-Status Decode(const dom::object& json, item::DescribeStreamRequest* request) {
+Status Decode(const Members& json, item::DescribeStreamRequest* request) {
   request->stream_arn = TextMember(json, "StreamArn").value_or("");
   request->limit = IntegerMember(json, "Limit");
   request->exclusive_start_shard_id = TextMember(json, "ExclusiveStartShardId");
   if (const auto filter = FindMember(json, "ShardFilter")) {
-    const dom::object object = ObjectOf(*filter);
+    const Members object = ObjectOf(*filter);
     if (FindMember(object, "Type")) {
       request->child_shards_of = TextMember(object, "ShardId").value_or("");
     }
@@ -96,7 +96,7 @@ Status Decode(const dom::object& json, item::DescribeStreamRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::GetShardIteratorRequest* request) {
+Status Decode(const Members& json, item::GetShardIteratorRequest* request) {
   request->stream_arn = TextMember(json, "StreamArn").value_or("");
   request->shard_id = TextMember(json, "ShardId").value_or("");
   request->sequence_number = TextMember(json, "SequenceNumber");
@@ -109,7 +109,7 @@ Status Decode(const dom::object& json, item::GetShardIteratorRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::GetRecordsRequest* request) {
+Status Decode(const Members& json, item::GetRecordsRequest* request) {
   request->shard_iterator = TextMember(json, "ShardIterator").value_or("");
   request->limit = IntegerMember(json, "Limit");
   return {};
@@ -164,10 +164,10 @@ void Encode(const item::GetRecordsResponse& response, std::string& to) {
 
 // ---- Time to live
 
-Status Decode(const dom::object& json, item::UpdateTimeToLiveRequest* request) {
+Status Decode(const Members& json, item::UpdateTimeToLiveRequest* request) {
   request->table_name = TextMember(json, "TableName").value_or("");
   if (const auto value = FindMember(json, "TimeToLiveSpecification")) {
-    const dom::object object = ObjectOf(*value);
+    const Members object = ObjectOf(*value);
     request->specification.attribute_name = TextMember(object, "AttributeName").value_or("");
     if (const auto enabled = FindMember(object, "Enabled")) {
       request->specification.enabled = BooleanOf(*enabled);
@@ -176,7 +176,7 @@ Status Decode(const dom::object& json, item::UpdateTimeToLiveRequest* request) {
   return {};
 }
 
-Status Decode(const dom::object& json, item::DescribeTimeToLiveRequest* request) {
+Status Decode(const Members& json, item::DescribeTimeToLiveRequest* request) {
   request->table_name = TextMember(json, "TableName").value_or("");
   return {};
 }

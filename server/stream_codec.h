@@ -8,15 +8,16 @@
 
 #include "base/status.h"
 #include "item/stream_requests.h"
+#include "server/json.h"
 
 namespace varve::server {
 
-Status Decode(const simdjson::dom::object& json, item::ListStreamsRequest* request);
-Status Decode(const simdjson::dom::object& json, item::DescribeStreamRequest* request);
-Status Decode(const simdjson::dom::object& json, item::GetShardIteratorRequest* request);
-Status Decode(const simdjson::dom::object& json, item::GetRecordsRequest* request);
-Status Decode(const simdjson::dom::object& json, item::UpdateTimeToLiveRequest* request);
-Status Decode(const simdjson::dom::object& json, item::DescribeTimeToLiveRequest* request);
+Status Decode(const Members& json, item::ListStreamsRequest* request);
+Status Decode(const Members& json, item::DescribeStreamRequest* request);
+Status Decode(const Members& json, item::GetShardIteratorRequest* request);
+Status Decode(const Members& json, item::GetRecordsRequest* request);
+Status Decode(const Members& json, item::UpdateTimeToLiveRequest* request);
+Status Decode(const Members& json, item::DescribeTimeToLiveRequest* request);
 
 void Encode(const item::ListStreamsResponse& response, std::string& to);
 void Encode(const item::DescribeStreamResponse& response, std::string& to);

@@ -117,6 +117,27 @@ TEST(ValueBuilder, KeepsTheLastOfEqualNames) {
   EXPECT_EQ(item.view().Find("a")->number(), Number::FromInt(2));
 }
 
+TEST(ValueBuilder, SortsFewAndManyNamesAlike) {
+  for (const size_t count : {2u, 15u, 16u, 17u, 100u, 3000u}) {
+    ValueBuilder builder;
+    builder.BeginMap();
+    // Every name comes twice; 7919 is prime to all counts.
+    for (size_t i = 0; i < 2 * count; ++i) {
+      builder.Name(fmt::format("n{:05}", i * 7919 % count));
+      builder.Number(Number::FromInt(static_cast<int64_t>(i)));
+    }
+    builder.EndMap();
+    const Item item(builder.Finish());
+    EXPECT_TRUE(ValidateItem(item.encoded()).ok());
+    ASSERT_EQ(item.view().count(), count);
+    for (size_t i = count; i < 2 * count; ++i) {
+      const auto value = item.view().Find(fmt::format("n{:05}", i * 7919 % count));
+      ASSERT_TRUE(value.has_value());
+      EXPECT_EQ(value->number(), Number::FromInt(static_cast<int64_t>(i)));
+    }
+  }
+}
+
 TEST(ValueBuilder, TellsThatASetRepeatsItself) {
   ValueBuilder builder;
   builder.BeginSet(ValueType::kNumberSet);
