@@ -82,6 +82,16 @@ bool DbImpl::TouchesDroppingRange(std::string_view payload) const {
   return false;
 }
 
+Db::DrawnSequence DbImpl::DrawSequence() {
+  absl::MutexLock lock(&commit_mutex_);
+  Db::DrawnSequence drawn;
+  drawn.number = clock_->Next();
+  drawn.ceiling = ceiling_;
+  drawn.settled = log_ == nullptr || log_->failure().ok();
+  if (drawn.number + kCeilingAhead / 2 > ceiling_ && !ceiling_wanted_.exchange(true)) Wake();
+  return drawn;
+}
+
 DbImpl::Admission DbImpl::Append(Commit& commit, Status* refusal) {
   absl::MutexLock lock(&commit_mutex_);
   *refusal = CheckWritable();

@@ -144,6 +144,7 @@ std::unique_ptr<Iterator> Db::NewIterator(const IteratorOptions& options) {
 }
 std::unique_ptr<Snapshot> Db::GetSnapshot() { return impl_->NewSnapshot(); }
 SequenceNumber Db::LastSequence() const { return impl_->visible(); }
+Db::DrawnSequence Db::DrawSequence() { return impl_->DrawSequence(); }
 
 io::Task<Status> Db::SplitAsync(std::vector<std::string> keys) {
   return impl_->Split(std::move(keys));

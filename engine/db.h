@@ -175,6 +175,17 @@ class Db {
   std::unique_ptr<Snapshot> GetSnapshot();
   // The newest visible sequence number.
   SequenceNumber LastSequence() const;
+  // A number for who keeps an order of their own in step with that of the batches: above all that
+  // have been drawn or given to a batch, in this life or one before, and below that of every batch
+  // written from now on. (After a restart that holds for drawn numbers that a batch came after, and
+  // for others up to `ceiling`.)
+  struct DrawnSequence {
+    SequenceNumber number = 0;
+    SequenceNumber ceiling = 0;  // a restart counts on from here, or later; so do batches
+    // False while it is open whether batches that failed will be there after a restart.
+    bool settled = true;
+  };
+  DrawnSequence DrawSequence();
 
   // ---- Partitions
   // Cuts partitions at each of `keys` that is not a boundary yet, without rewriting data.

@@ -71,6 +71,7 @@ class DbImpl {
   // On a foreign thread: without a task where nothing has to be waited for.
   StatusOr<SequenceNumber> WriteNow(const WriteBatch& batch, const WriteOptions& options);
   io::Task<StatusOr<SequenceNumber>> Write(const WriteBatch& batch, WriteOptions options);
+  Db::DrawnSequence DrawSequence();
   SequenceNumber visible() const { return visible_.load(std::memory_order_acquire); }
 
   // read.cc

@@ -112,7 +112,10 @@ io::Task<StatusOr<bool>> Store::FillIndexStep(const Table& table, const Index& i
 
   std::vector<uint64_t> hashes;
   for (const std::string& key : keys) hashes.push_back(KeyLocks::HashOf(key));
-  const std::vector<KeyLocks::Guard> locks = co_await locks_.LockAll(std::move(hashes));
+  std::vector<KeyLocks::Guard> locks;
+  if (options_.skipped_rule != Rule::kBackfillLock) {
+    locks = co_await locks_.LockAll(std::move(hashes));
+  }
   const std::vector<std::string_view> to_read(keys.begin(), keys.end());
   std::vector<std::optional<engine::PinnedValue>> items;
   VARVE_CO_RETURN_IF_ERROR(co_await db_.MultiGetAsync(to_read, &items));

@@ -79,10 +79,34 @@ std::shared_ptr<const TableSize> SizeThatStands(const Table& before, const Table
 }
 
 // Changes of the catalogue are always on disk before they take effect.
+// How often a change is tried again that can be read and may not be durable, and after how long.
+constexpr int kCommitAttemptsMax = 20;
+constexpr uint64_t kCommitRetryNs = 50'000'000;
+
 engine::WriteOptions Durably() {
   engine::WriteOptions options;
   options.sync = true;
   return options;
+}
+
+// Commits `batch`, which gives table `name` this record, or none. A relaxed log that can't be
+// synced may have the batch nevertheless, and then everybody sees it: it is committed until it is
+// durable, so that the catalogue in memory does not differ from the one in the engine.
+io::Task<Status> Commit(engine::Db& db, const engine::WriteBatch& batch, const std::string& key,
+                        const std::optional<std::string>& record) {
+  Status status;
+  for (int attempt = 0; attempt < kCommitAttemptsMax; ++attempt) {
+    if (attempt > 0) co_await io::SleepFor(kCommitRetryNs);
+    const StatusOr<SequenceNumber> written = co_await db.WriteAsync(batch, Durably());
+    status = written.status();
+    if (status.ok()) break;
+    engine::PinnedValue value;
+    const StatusOr<bool> found = co_await db.GetAsync(key, &value);
+    if (!found.ok()) continue;
+    const bool is_there = record ? *found && value.view() == *record : !*found;
+    if (!is_there) break;
+  }
+  co_return status;
 }
 
 }  // namespace
@@ -290,12 +314,14 @@ io::Task<StatusOr<TablePointer>> Catalogue::Create(TableDescription description)
 
   engine::WriteBatch batch;
   Streams::Update stream = co_await streams_.Prepare(nullptr, table.get(), batch);
-  batch.Put(TableRecordKey(name), RecordOfTable(*table).encoded());
+  const std::string key = TableRecordKey(name);
+  const std::optional<std::string> record(RecordOfTable(*table).encoded());
+  batch.Put(key, *record);
   batch.Put(kNextKeySpaceKey, Number::FromInt(next_key_space_).Encode());
-  StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
+  const Status written = co_await Commit(db_, batch, key, record);
   stream.Finish(written.ok());
   // On failure the numbers are not given back: the record may yet turn out to have been written.
-  VARVE_CO_RETURN_IF_ERROR(written.status());
+  VARVE_CO_RETURN_IF_ERROR(written);
 
   absl::MutexLock lock(&mutex_);
   tables_[name] = table;
@@ -361,10 +387,12 @@ io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name_or_arn, Chan
   const bool size_changes = size != table->size->Get();
   if (size_changes) batch.Put(SizeKey(table->key_space), RecordOfSize(*size));
   Streams::Update stream = co_await streams_.Prepare(old_table.get(), table.get(), batch);
-  batch.Put(TableRecordKey(name), RecordOfTable(*table).encoded());
-  StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
+  const std::string key = TableRecordKey(name);
+  const std::optional<std::string> record(RecordOfTable(*table).encoded());
+  batch.Put(key, *record);
+  const Status written = co_await Commit(db_, batch, key, record);
   stream.Finish(written.ok());
-  VARVE_CO_RETURN_IF_ERROR(written.status());
+  VARVE_CO_RETURN_IF_ERROR(written);
   if (ttl_changes) table->time_to_live->Set(time_to_live);
   if (size_changes) table->size->Set(size);
   {
@@ -393,9 +421,11 @@ io::Task<StatusOr<TablePointer>> Catalogue::Delete(std::string name_or_arn, Chec
   }
   for (const Dropped& each : gone) NoteDrop(each.key_space, batch);
   Streams::Update stream = co_await streams_.Prepare(table.get(), nullptr, batch);
-  StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, Durably());
+  const std::string key = TableRecordKey(name);
+  const std::optional<std::string> none;
+  const Status written = co_await Commit(db_, batch, key, none);
   stream.Finish(written.ok());
-  VARVE_CO_RETURN_IF_ERROR(written.status());
+  VARVE_CO_RETURN_IF_ERROR(written);
   table->time_to_live->Set(nullptr);
   {
     absl::MutexLock lock(&mutex_);

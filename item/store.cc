@@ -15,7 +15,7 @@ Store::Store(io::Io& io, engine::Db& db, StoreOptions options, std::unique_ptr<S
       options_(std::move(options)),
       streams_(std::move(streams)),
       catalogue_(std::move(catalogue)),
-      tokens_(io, db),
+      tokens_(db),
       collections_(db, options_.item_collection_bytes_max),
       sizes_(io, db, *catalogue_, background_, options_.count_wait_ms),
       background_(io_) {}
@@ -26,7 +26,7 @@ io::Task<StatusOr<std::unique_ptr<Store>>> Store::Open(io::Io& io, engine::Db& d
                                                        StoreOptions options) {
   std::string arn_prefix =
       fmt::format("arn:aws:dynamodb:{}:{}:table/", options.region, options.account_id);
-  VARVE_ASSIGN_OR_CO_RETURN(std::unique_ptr<Streams> streams, co_await Streams::Open(io, db));
+  VARVE_ASSIGN_OR_CO_RETURN(std::unique_ptr<Streams> streams, co_await Streams::Open(db));
   VARVE_ASSIGN_OR_CO_RETURN(std::unique_ptr<Catalogue> catalogue,
                             co_await Catalogue::Open(db, *streams, std::move(arn_prefix)));
   std::unique_ptr<Store> store(
@@ -64,6 +64,11 @@ io::Task<StatusOr<bool>> Store::Read(const std::string& key, engine::PinnedValue
 io::Task<Status> Store::Write(const engine::WriteBatch& batch) {
   engine::WriteOptions options;
   options.sync = options_.sync_writes;
+  if (options_.skipped_rule != Rule::kNone) [[unlikely]] {
+    const engine::WriteBatch rest = WithoutRule(batch);
+    const StatusOr<SequenceNumber> written = co_await db_.WriteAsync(rest, options);
+    co_return written.status();
+  }
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, options);
   co_return written.status();
 }

@@ -40,6 +40,7 @@
 #include "item/keys.h"
 #include "item/partiql/requests.h"
 #include "item/requests.h"
+#include "item/rule.h"
 #include "item/stream_requests.h"
 #include "item/streams.h"
 #include "item/table_size.h"
@@ -75,6 +76,8 @@ struct StoreOptions {
   uint64_t transition_ms = 0;
   // With a relaxed log: writes are answered when they would survive a power cut.
   bool sync_writes = false;
+  // For tests of tests.
+  Rule skipped_rule = Rule::kNone;
 };
 
 class Store {
@@ -251,6 +254,8 @@ class Store {
 
   // Commits, as durably as the options ask.
   io::Task<Status> Write(const engine::WriteBatch& batch);
+  // `batch` but for what options_.skipped_rule would have in it.
+  engine::WriteBatch WithoutRule(const engine::WriteBatch& batch) const;
 
   // Background task: gives a new index its entries. (item/backfill.cc)
   io::Task<void> FillIndex(std::string table_name, std::string index_name);

@@ -157,7 +157,8 @@ Stream::Stream(StreamInfo info, StreamClock& clock)
       key_schema_(std::move(info.key_schema)),
       key_(KeyOfSchema(key_schema_)),
       disabled_at_(info.disabled_at),
-      cuts_(std::move(info.cuts)) {}
+      cuts_(std::move(info.cuts)),
+      mark_(clock_.NextIfSettled().value_or(id_ + 1)) {}
 
 StreamInfo Stream::info() const {
   StreamInfo info;
@@ -190,18 +191,14 @@ void Stream::Finish(RecordNumber number) {
 RecordNumber Stream::Watermark() {
   absl::MutexLock lock(&mutex_);
   // Whatever is drawn later is above a number drawn now.
-  return in_flight_.empty() ? clock_.Next() : in_flight_.front();
+  const std::optional<RecordNumber> now = clock_.NextIfSettled();
+  if (now) mark_ = in_flight_.empty() ? *now : in_flight_.front();
+  return mark_;
 }
 
-RecordNumber Stream::Close() {
+void Stream::Close(RecordNumber end) {
   absl::MutexLock lock(&mutex_);
-  if (disabled_at_ == 0) disabled_at_ = clock_.Next();
-  return disabled_at_;
-}
-
-void Stream::Reopen() {
-  absl::MutexLock lock(&mutex_);
-  disabled_at_ = 0;
+  disabled_at_ = end;
 }
 
 bool Stream::enabled() const {

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/db.h"
 #include "engine/hybrid_clock.h"
 #include "io/io.h"
 #include "item/keys.h"
@@ -67,19 +68,23 @@ std::string SequenceNumberText(RecordNumber number);
 // Nothing if `text` is none of these.
 std::optional<RecordNumber> ParseSequenceNumber(std::string_view text);
 
-// Where the numbers come from.
+// Where the numbers come from: the engine's own clock, so that a record's number is below the
+// sequence number of its commit, and no restart goes back behind either. Thread-safe.
 class StreamClock {
  public:
-  // Every number will be above `floor`.
-  StreamClock(io::Io& io, RecordNumber floor) : clock_(io, floor) {}
-  RecordNumber Next() {
-    absl::MutexLock lock(&mutex_);
-    return clock_.Next();
+  // `db` must outlive the clock.
+  explicit StreamClock(engine::Db& db) : db_(db) {}
+  RecordNumber Next() { return db_.DrawSequence().number; }
+  // A number, unless it is open whether commits that failed will be there after a restart.
+  std::optional<RecordNumber> NextIfSettled() {
+    const engine::Db::DrawnSequence drawn = db_.DrawSequence();
+    return drawn.settled ? std::optional<RecordNumber>(drawn.number) : std::nullopt;
   }
+  // Records that are committed after a restart have larger numbers.
+  RecordNumber ceiling() { return db_.DrawSequence().ceiling; }
 
  private:
-  absl::Mutex mutex_;
-  engine::HybridClock clock_ ABSL_GUARDED_BY(mutex_);
+  engine::Db& db_;
 };
 
 struct Shard {
@@ -160,12 +165,16 @@ class Stream : public std::enable_shared_from_this<Stream> {
   bool Take(uint32_t hash, StreamTicket* ticket);
 
   // Every record with a smaller number is visible to reads that begin from now on, or will never
-  // be there; and no smaller number will be drawn.
+  // be there; and no smaller number will be drawn. It stands still while that is open of commits
+  // that failed.
   RecordNumber Watermark();
+  // How far a reader who has seen everything before `mark` may say that it has got: numbers that
+  // are drawn after a restart may be below the mark if nothing was committed since.
+  RecordNumber PositionAt(RecordNumber mark) { return std::min(mark, clock_.ceiling()); }
 
-  // Ends the stream: no number is drawn any more. Reopen undoes it, if it could not be recorded.
-  RecordNumber Close();
-  void Reopen();
+  // Ends the stream at `end`, a number of the clock: no number is drawn any more, and records from
+  // `end` on are not shown.
+  void Close(RecordNumber end);
   bool enabled() const;
   RecordNumber disabled_at() const;  // 0: it is not
 
@@ -207,6 +216,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   RecordNumber disabled_at_ ABSL_GUARDED_BY(mutex_);
   std::vector<StreamInfo::Cut> cuts_ ABSL_GUARDED_BY(mutex_);
   RecordNumber last_ ABSL_GUARDED_BY(mutex_) = 0;  // drawn for a record
+  RecordNumber mark_ ABSL_GUARDED_BY(mutex_);      // the last watermark
   // Ascending. As many as there are writes under way.
   std::vector<RecordNumber> in_flight_ ABSL_GUARDED_BY(mutex_);
 };

@@ -134,7 +134,8 @@ io::Task<StatusOr<GetShardIteratorResponse>> Store::GetShardIterator(
       iterator.from_trim_horizon = true;
       break;
     case ShardIteratorType::kLatest:
-      iterator.position = std::min(now, shard->end);
+      iterator.position = now < shard->end ? stream->PositionAt(now) : shard->end;
+      iterator.position = std::max(iterator.position, shard->begin);
       break;
     case ShardIteratorType::kAtSequenceNumber:
     case ShardIteratorType::kAfterSequenceNumber: {
@@ -185,7 +186,8 @@ io::Task<StatusOr<GetRecordsResponse>> Store::GetRecords(const GetRecordsRequest
     const std::unique_ptr<engine::Iterator> records = db_.NewIterator(options);
     co_await records->SeekToFirstAsync();
     uint64_t bytes = 0;
-    RecordNumber next = end;
+    RecordNumber next = end == shard->end ? end : stream->PositionAt(end);
+    next = std::max(next, iterator.position);
     while (records->Valid()) {
       const RecordNumber number = NumberOfRecordKey(records->key());
       // Trimmed while the iterator was held, though it may still lie there.

@@ -15,8 +15,6 @@ const std::string kStreamPrefix{kCatalogueKeySpace, 0x20};
 const std::string kRecordsBegin(1, kStreamKeySpace);
 const std::string kRecordsEnd(1, kStreamKeySpace + 1);
 
-// Numbers drawn in an earlier life of the database may be a little ahead of the last commit's.
-constexpr uint64_t kFloorMarginMs = 1000;
 // How long before it takes effect a cut of ranges is recorded.
 constexpr uint64_t kCutAheadMs = 1000;
 constexpr int kCutAttemptsMax = 10;
@@ -71,13 +69,8 @@ std::optional<uint64_t> MsOfStreamLabel(std::string_view label) {
   return ms;
 }
 
-RecordNumber Streams::FloorOf(const engine::Db& db) {
-  const SequenceNumber last = db.LastSequence();
-  return last == 0 ? 0 : last + RecordNumberAt(kFloorMarginMs);
-}
-
-io::Task<StatusOr<std::unique_ptr<Streams>>> Streams::Open(io::Io& io, engine::Db& db) {
-  std::unique_ptr<Streams> streams(new Streams(io, db));
+io::Task<StatusOr<std::unique_ptr<Streams>>> Streams::Open(engine::Db& db) {
+  std::unique_ptr<Streams> streams(new Streams(db));
   VARVE_CO_RETURN_IF_ERROR(co_await streams->Load());
   co_return streams;
 }
@@ -116,11 +109,13 @@ io::Task<Streams::Update> Streams::Prepare(const Table* old_table, Table* table,
   io::Mutex::Guard guard = co_await record_mutex_.Lock();
   update.guard_.emplace(std::move(guard));
   if (current != nullptr && !wanted) {
-    // Closed first: what is committed from here on has no record, and none is missing before the
-    // number at which the record of the stream says that it ends.
-    current->Close();
+    // It ends here if the commit takes place. As long as that is open, changes go on to have
+    // records: if it does, nobody is shown those beyond the end.
+    StreamInfo info = current->info();
+    info.disabled_at = clock_.Next();
     update.disabled_ = current;
-    batch.Put(StreamKey(current->id()), RecordOfStream(current->info()).encoded());
+    update.disabled_at_ = info.disabled_at;
+    batch.Put(StreamKey(current->id()), RecordOfStream(info).encoded());
   }
   if (current == nullptr && wanted) {
     TableDescription& description = table->description;
@@ -142,12 +137,9 @@ io::Task<Streams::Update> Streams::Prepare(const Table* old_table, Table* table,
 }
 
 void Streams::Update::Finish(bool committed) {
-  if (disabled_ != nullptr) {
-    if (committed) {
-      slot_->Set(nullptr);
-    } else {
-      disabled_->Reopen();
-    }
+  if (disabled_ != nullptr && committed) {
+    slot_->Set(nullptr);
+    disabled_->Close(disabled_at_);
   }
   if (enabled_ != nullptr && committed) {
     streams_->Add(enabled_);

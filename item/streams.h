@@ -36,8 +36,8 @@ std::optional<uint64_t> MsOfStreamLabel(std::string_view label);
 // Thread-safe.
 class Streams {
  public:
-  // Reads the records. `io` and `db` must outlive the streams.
-  static io::Task<StatusOr<std::unique_ptr<Streams>>> Open(io::Io& io, engine::Db& db);
+  // Reads the records. `db` must outlive the streams.
+  static io::Task<StatusOr<std::unique_ptr<Streams>>> Open(engine::Db& db);
 
   StreamClock& clock() { return clock_; }
 
@@ -53,6 +53,7 @@ class Streams {
     std::shared_ptr<StreamSlot> slot_;
     StreamPointer enabled_;
     StreamPointer disabled_;
+    RecordNumber disabled_at_ = 0;
     std::optional<io::Mutex::Guard> guard_;
   };
   // `old_table`: as it was, nullptr if it is created. `table`: as it will be, nullptr if it is
@@ -78,16 +79,14 @@ class Streams {
   io::Task<Status> SplitRanges(StreamPointer stream, std::vector<uint32_t> hashes);
 
  private:
-  Streams(io::Io& io, engine::Db& db) : io_(io), db_(db), clock_(io, FloorOf(db)) {}
+  explicit Streams(engine::Db& db) : db_(db), clock_(db) {}
 
-  static RecordNumber FloorOf(const engine::Db& db);
   io::Task<Status> Load();
   void Add(StreamPointer stream);
   io::Task<Status> ForgetOldStreams(RecordNumber horizon);
   // The epoch of the oldest record there is from `epoch` on.
   io::Task<StatusOr<std::optional<uint32_t>>> OldestEpoch(uint32_t epoch);
 
-  io::Io& io_;
   engine::Db& db_;
   StreamClock clock_;
 

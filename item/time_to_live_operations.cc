@@ -135,6 +135,7 @@ io::Task<void> Store::FillTimeToLive(std::string table_name) {
 io::Task<StatusOr<bool>> Store::FillTimeToLiveStep(const Table& table, TimeToLive& index,
                                                    std::string* position) {
   std::vector<std::string> keys;
+  std::string next = *position;
   bool done = false;
   {
     const KeyBounds bounds = KeySpaceBounds(table.key_space);
@@ -148,7 +149,7 @@ io::Task<StatusOr<bool>> Store::FillTimeToLiveStep(const Table& table, TimeToLiv
     while (iterator->Valid() && keys.size() < kBackfillItemsMax && bytes < kBackfillBytesMax) {
       bytes += iterator->value().size();
       if (index.ExpiryOf(ItemView(iterator->value()))) keys.emplace_back(iterator->key());
-      *position = std::string(iterator->key()) + '\0';
+      next = std::string(iterator->key()) + '\0';
       if (!iterator->StartNext()) co_await iterator->SettleAsync();
     }
     VARVE_CO_RETURN_IF_ERROR(iterator->status());
@@ -166,6 +167,8 @@ io::Task<StatusOr<bool>> Store::FillTimeToLiveStep(const Table& table, TimeToLiv
     VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
     index.NoteExpiry(*expiry);
   }
+  // Only now: a step that fails is done again.
+  *position = std::move(next);
   co_return done;
 }
 
@@ -243,7 +246,10 @@ io::Task<StatusOr<uint64_t>> Store::ExpireStep(const Table& table, TimeToLive& i
   for (const TimeToLive::Entry& entry : entries) {
     hashes.push_back(KeyLocks::HashOf(entry.item_key));
   }
-  const std::vector<KeyLocks::Guard> locks = co_await locks_.LockAll(std::move(hashes));
+  std::vector<KeyLocks::Guard> locks;
+  if (options_.skipped_rule != Rule::kExpiryRecheck) {
+    locks = co_await locks_.LockAll(std::move(hashes));
+  }
   std::vector<std::string_view> keys;
   for (const TimeToLive::Entry& entry : entries) keys.push_back(entry.item_key);
   std::vector<std::optional<engine::PinnedValue>> items;
@@ -257,7 +263,8 @@ io::Task<StatusOr<uint64_t>> Store::ExpireStep(const Table& table, TimeToLive& i
     // The item may have changed since its entry was read. An entry that is not its own any more is
     // of no use to anybody.
     const bool still =
-        items[i].has_value() && index.ExpiryOf(ItemView(items[i]->view())) == entries[i].expiry;
+        items[i].has_value() && (index.ExpiryOf(ItemView(items[i]->view())) == entries[i].expiry ||
+                                 options_.skipped_rule == Rule::kExpiryRecheck);
     batch.Delete(index.EntryKey(entries[i].expiry, entries[i].item_key));
     if (!still || !seen.insert(entries[i].item_key).second) continue;
     Change& change = changes.emplace_back();

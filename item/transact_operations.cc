@@ -228,7 +228,12 @@ io::Task<StatusOr<TransactionResult>> Store::CommitTransaction(const Transaction
   if (transaction.token) {
     VARVE_CO_RETURN_IF_ERROR(co_await tokens_.Append(*transaction.token, &batch));
   }
-  for (Change& change : evaluation.changes()) AppendChange(change, batch);
+  for (Change& change : evaluation.changes()) {
+    AppendChange(change, batch);
+    if (options_.skipped_rule != Rule::kTransactionCommit) continue;
+    VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
+    batch.Clear();
+  }
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
   if (transaction.metered) result.costs = evaluation.Costs();
   co_return result;

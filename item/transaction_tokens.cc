@@ -4,14 +4,13 @@
 #include <vector>
 
 #include "base/coding.h"
+#include "engine/hybrid_clock.h"
 #include "item/keys.h"
 
 namespace varve::item {
 namespace {
 
 constexpr uint64_t kSlots = 3;
-// The engine's sequence numbers are times with so many bits of counter below the milliseconds.
-constexpr int kSequenceCounterBits = 16;
 
 std::string SlotPrefix(uint64_t period) {
   return {kTransactionTokenKeySpace, static_cast<char>(period % kSlots)};
@@ -27,9 +26,9 @@ std::string TransactionTokens::LockName(const TransactionToken& token) {
   return static_cast<char>(token.operation) + token.token;
 }
 
-uint64_t TransactionTokens::NowMs() const {
-  // The wall clock may go back; the engine's doesn't, but stands still while nothing is written.
-  return std::max<uint64_t>(io_.WallMs(), db_.LastSequence() >> kSequenceCounterBits);
+uint64_t TransactionTokens::NowMs() {
+  // The wall clock may jump ahead and back; the engine's doesn't, across restarts either.
+  return engine::SequenceMs(db_.DrawSequence().number);
 }
 
 io::Task<StatusOr<std::optional<std::string>>> TransactionTokens::Find(

@@ -32,8 +32,8 @@ inline constexpr uint64_t kTransactionTokenMs = 10 * 60 * 1000;
 // Thread-safe.
 class TransactionTokens {
  public:
-  // Both must outlive this.
-  TransactionTokens(io::Io& io, engine::Db& db) : io_(io), db_(db) {}
+  // `db` must outlive this.
+  explicit TransactionTokens(engine::Db& db) : db_(db) {}
 
   // The fingerprint of the transaction that had this token, if there was one.
   io::Task<StatusOr<std::optional<std::string>>> Find(const TransactionToken& token);
@@ -45,11 +45,10 @@ class TransactionTokens {
   static std::string LockName(const TransactionToken& token);
 
  private:
-  uint64_t NowMs() const;
+  uint64_t NowMs();
   // Empties the slot after that of `period`, if it has not been done since.
   io::Task<Status> EmptyNextSlot(uint64_t period);
 
-  io::Io& io_;
   engine::Db& db_;
   io::Mutex mutex_;
   std::atomic<uint64_t> emptied_in_period_{0};  // changed under mutex_

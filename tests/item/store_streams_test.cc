@@ -460,6 +460,59 @@ TEST_F(StoreStreamsTest, NumbersAscendAcrossRestarts) {
   }
 }
 
+TEST_F(StoreStreamsTest, NumbersAscendAcrossRestartsWhateverTheClockDoes) {
+  const std::string arn = MakeStreamTable("Tab");
+  EXPECT_EQ(Put("Tab", ItemP("a")), "OK");
+  // Only who reads looks at the clock in between.
+  io_.JumpWallClock(50'000);
+  ReadAll(arn);
+  io_.JumpWallClock(50'000);
+  EXPECT_EQ(Put("Tab", ItemP("a", 2)), "OK");
+  io_.JumpWallClock(-100'000);
+  Reopen();
+  EXPECT_EQ(Put("Tab", ItemP("a", 3)), "OK");
+  const auto records = ReadAll(arn);
+  EXPECT_EQ(Summary(records), "INSERT a; MODIFY a; MODIFY a");
+  for (size_t i = 1; i < records.size(); ++i) {
+    EXPECT_LT(records[i - 1].sequence_number, records[i].sequence_number);
+  }
+}
+
+// A commit whose record of the log is on the disk, though nobody was told, is there after a
+// restart: who follows the stream must not have passed it by.
+TEST_F(StoreStreamsTest, AFailedWriteThatARestartBringsBackIsNotMissed) {
+  const std::string arn = MakeStreamTable("Tab");
+  EXPECT_EQ(Put("Tab", ItemP("a")), "OK");
+  bool failed = false;
+  io_.set_fail([&](const io::SimAccess& access) {
+    using Kind = io::SimAccess::Kind;
+    const bool is_write = access.kind == Kind::kDurableWrite || access.kind == Kind::kWrite;
+    const bool fails = is_write && (failed || access.path.find("/log") != std::string_view::npos);
+    failed = failed || fails;
+    return fails;
+  });
+  EXPECT_NE(Put("Tab", ItemP("b")), "OK");
+  std::string iterator = Iterator(arn, Shards(arn)[0].shard_id);
+  std::vector<StreamRecordDescription> followed;
+  const auto follow = [&] {
+    auto page = GetRecords(iterator);
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (auto& record : page->records) followed.push_back(std::move(record));
+    if (page->next_shard_iterator) iterator = *page->next_shard_iterator;
+  };
+  follow();
+  follow();
+  io_.Crash(io::SimCrash::kProcess);
+  Close();
+  io_.Restart();
+  io_.set_fail({});
+  Open();
+  EXPECT_EQ(Put("Tab", ItemP("c")), "OK");
+  follow();
+  follow();
+  EXPECT_EQ(Summary(followed), Summary(ReadAll(arn)));
+}
+
 TEST_F(StoreStreamsTest, ShardsSplitAsThePartitionsOfTheTableDo) {
   const std::string arn = MakeStreamTable("Tab");
   std::map<std::string, int> written;

@@ -182,6 +182,24 @@ TEST_F(TimeToLiveTest, ItemsThatWereThereBeforeExpireToo) {
   EXPECT_EQ(store_->time_to_live_deleted(), static_cast<uint64_t>(kItems));
 }
 
+TEST_F(TimeToLiveTest,
+       ItemsThatWereThereBeforeExpireAlsoIfTheirEntriesAreWrittenAtTheSecondAttempt) {
+  EXPECT_EQ(MakeTable("T"), "OK");
+  for (int i = 0; i < 20; ++i) PutExpiring("T", fmt::format("{}", i), NowS() + 60);
+  EXPECT_EQ(SetTimeToLive("T", true), "OK");
+  // The log fails while the entries are written.
+  int writes = 0;
+  io_.set_fail([&](const io::SimAccess& access) {
+    const bool is_log = access.path.find("/log") != std::string_view::npos &&
+                        access.kind != io::SimAccess::Kind::kRead;
+    return is_log && ++writes == 3;
+  });
+  Advance(30'000);
+  EXPECT_GE(writes, 3);
+  Advance(60'000);
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(Has("T", fmt::format("{}", i))) << i;
+}
+
 TEST_F(TimeToLiveTest, StreamsSayThatItWasTheService) {
   CreateTableRequest request = TableRequest("Tab", std::nullopt);
   request.stream_specification = StreamSpecification{true, StreamViewType::kOldImage};

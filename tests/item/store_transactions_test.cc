@@ -307,6 +307,18 @@ TEST_F(TransactionsTest, ATokenLastsTenMinutes) {
   }
 }
 
+TEST_F(TransactionsTest, ATokenOutlastsAClockThatJumpsAheadAndBack) {
+  const auto add_one = [&] {
+    AddUpdate("{'p':{'S':'n'}}", "ADD n :v").expression_parameters = Values({{":v", "{'N':'1'}"}});
+    return Commit("token");
+  };
+  io_.JumpWallClock(100'000);
+  EXPECT_EQ(add_one(), "OK");
+  io_.JumpWallClock(-100'000);
+  EXPECT_EQ(add_one(), "OK");
+  EXPECT_EQ(Get("T", "{'p':{'S':'n'}}"), "{'n':{'N':'1'},'p':{'S':'n'}}");
+}
+
 TEST_F(TransactionsTest, OldTokensAreDropped) {
   const auto count = [&] {
     engine::IteratorOptions options;

@@ -1,8 +1,9 @@
-// varve_sim: runs the engine through seeded lives of writes, crashes and faults, and checks every
-// read. See docs/reliability.md.
+// varve_sim: runs the engine, and tables and items on it, through seeded lives of writes, crashes
+// and faults, and checks every read. See docs/reliability.md.
 //
 //   varve_sim --seed 42              one run, exactly as it was before
 //   varve_sim --seeds 500            500 fresh seeds, and how often each fault struck
+//   varve_sim --seeds 500 --layer store    of items alone
 //   varve_sim --sabotage all         each rule taken away in turn: some seed must fail
 #include <fmt/format.h>
 #include <poll.h>
@@ -33,9 +34,32 @@ struct Arguments {
   uint64_t seeds = 0;
   uint64_t operations = 2000;
   unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
+  std::string layer = "engine";
   std::string sabotage;
   bool trace = false;
 };
+
+// With both layers they take turns.
+Layer LayerOf(uint64_t seed, const Arguments& arguments) {
+  if (arguments.layer == "engine") return Layer::kEngine;
+  if (arguments.layer == "store") return Layer::kStore;
+  return seed % 2 == 0 ? Layer::kEngine : Layer::kStore;
+}
+
+SimulationOptions OptionsOf(uint64_t seed, const Arguments& arguments,
+                            const Sabotage* sabotage = nullptr) {
+  SimulationOptions options;
+  options.seed = seed;
+  options.layer = LayerOf(seed, arguments);
+  options.operations = arguments.operations;
+  options.trace = arguments.trace;
+  options.sabotage = sabotage;
+  if (sabotage != nullptr) {
+    const bool is_of_store = sabotage->store_rule != item::Rule::kNone;
+    options.layer = is_of_store ? Layer::kStore : Layer::kEngine;
+  }
+  return options;
+}
 
 // An outcome on one line, for the pipe from a child.
 std::string ToLine(uint64_t seed, const Outcome& outcome) {
@@ -64,10 +88,7 @@ uint64_t FromLine(const std::string& line, Outcome* outcome) {
 [[noreturn]] void RunChild(unsigned child, int pipe, uint64_t first, uint64_t count,
                            const Arguments& arguments, const Sabotage* sabotage) {
   for (uint64_t n = child; n < count; n += arguments.jobs) {
-    const Outcome outcome = Simulate({.seed = first + n,
-                                      .operations = arguments.operations,
-                                      .sabotage = sabotage,
-                                      .trace = arguments.trace});
+    const Outcome outcome = Simulate(OptionsOf(first + n, arguments, sabotage));
     const std::string line = ToLine(first + n, outcome);
     if (write(pipe, line.data(), line.size()) != static_cast<ssize_t>(line.size())) break;
   }
@@ -139,8 +160,7 @@ void Print(const Tally& tally) {
 }
 
 int RunOne(const Arguments& arguments) {
-  const Outcome outcome = Simulate(
-      {.seed = arguments.seed, .operations = arguments.operations, .trace = arguments.trace});
+  const Outcome outcome = Simulate(OptionsOf(arguments.seed, arguments));
   Print(outcome.tally);
   fmt::print("seed {}: {} (digest {:016x})\n", arguments.seed,
              outcome.complaint ? *outcome.complaint : "nothing wrong", outcome.digest);
@@ -149,7 +169,7 @@ int RunOne(const Arguments& arguments) {
 
 // A seed must run the same twice.
 bool Replays(uint64_t seed, const Arguments& arguments) {
-  const SimulationOptions options{.seed = seed, .operations = arguments.operations};
+  const SimulationOptions options = OptionsOf(seed, arguments);
   return Simulate(options).digest == Simulate(options).digest;
 }
 
@@ -163,8 +183,8 @@ int RunMany(const Arguments& arguments) {
   RunSeeds(first, arguments.seeds, arguments, nullptr, [&](uint64_t seed, const Outcome& outcome) {
     for (const auto& [name, count] : outcome.tally) total[name] += count;
     if (outcome.complaint) {
-      fmt::print("seed {} FAILED: {}\n  again: varve_sim --seed {}\n", seed, *outcome.complaint,
-                 seed);
+      fmt::print("seed {} FAILED: {}\n  again: varve_sim --seed {}{}\n", seed, *outcome.complaint,
+                 seed, arguments.layer == "engine" ? "" : " --layer " + arguments.layer);
       ++failed;
     } else {
       ++passed;
@@ -175,14 +195,19 @@ int RunMany(const Arguments& arguments) {
     return failed < 5;
   });
   Print(total);
-  for (const std::string& name : RequiredTally()) {
-    if (arguments.seeds >= 100 && total[name] == 0) {
-      fmt::print("'{}' never happened: this run proves nothing about it\n", name);
-      ++failed;
+  for (const Layer layer : {Layer::kEngine, Layer::kStore}) {
+    if (arguments.layer == (layer == Layer::kEngine ? "store" : "engine")) continue;
+    for (const std::string& name : RequiredTally(layer)) {
+      if (arguments.seeds >= 100 && total[name] == 0) {
+        fmt::print("'{}' never happened: this run proves nothing about it\n", name);
+        ++failed;
+      }
     }
   }
-  if (!Replays(first, arguments)) {
-    fmt::print("seed {} does not replay\n", first);
+  // One of each layer, if both take turns.
+  for (const uint64_t seed : {first, first + 1}) {
+    if (Replays(seed, arguments)) continue;
+    fmt::print("seed {} does not replay\n", seed);
     ++failed;
   }
   fmt::print("{} passed, {} failed\n", passed, failed);
@@ -196,6 +221,10 @@ int RunSabotage(const Arguments& arguments) {
   uint64_t missed = 0;
   for (const Sabotage& sabotage : AllSabotage()) {
     if (arguments.sabotage != "all" && arguments.sabotage != sabotage.name) continue;
+    const bool is_of_store = sabotage.store_rule != item::Rule::kNone;
+    const bool is_asked_for =
+        arguments.layer == "both" || is_of_store == (arguments.layer == "store");
+    if (arguments.sabotage == "all" && !is_asked_for) continue;
     uint64_t tried = 0;
     bool found = false;
     RunSeeds(first, seeds, arguments, &sabotage, [&](uint64_t seed, const Outcome& outcome) {
@@ -219,11 +248,14 @@ int RunSabotage(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   varve::sim::Arguments arguments;
-  CLI::App app("Simulates the engine under crashes and faults.");
+  CLI::App app("Simulates the engine, and items on it, under crashes and faults.");
   app.add_option("--seed", arguments.seed, "the seed, or the first of --seeds");
   app.add_option("--seeds", arguments.seeds, "how many seeds to run");
   app.add_option("--operations", arguments.operations, "operations a seed")->capture_default_str();
   app.add_option("--jobs", arguments.jobs, "seeds at a time")->capture_default_str();
+  app.add_option("--layer", arguments.layer, "what is run: engine, store, or both in turn")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"engine", "store", "both"}));
   app.add_option("--sabotage", arguments.sabotage, "a rule to take away, or 'all'");
   app.add_flag("--trace", arguments.trace, "print every operation");
   CLI11_PARSE(app, argc, argv);

@@ -10,29 +10,10 @@ Outcome Run::Go() {
   db_.reset();
   Outcome outcome;
   outcome.complaint = complaint_;
-  AddCounters();
+  AddCounters(io_.counters(), &tally_);
   outcome.tally = tally_;
   outcome.digest = digest_;
   return outcome;
-}
-
-void Run::AddCounters() {
-  const io::SimCounters& c = io_.counters();
-  tally_["process crash"] += c.process_crashes;
-  tally_["power cut"] += c.power_cuts;
-  tally_["torn write"] += c.torn_writes;
-  tally_["lost sector"] += c.lost_sectors;
-  tally_["lost mapped sector"] += c.lost_mapped_sectors;
-  tally_["lost size"] += c.lost_sizes;
-  tally_["lost directory change"] += c.lost_directory_changes;
-  tally_["read error"] += c.read_errors;
-  tally_["write error"] += c.write_errors;
-  tally_["sync error"] += c.sync_errors;
-  tally_["metadata error"] += c.metadata_errors;
-  tally_["disk full"] += c.disk_full;
-  tally_["slow completion"] += c.slow_completions;
-  tally_["clock jump"] += c.clock_jumps;
-  tally_["bit flip"] += c.bit_flips;
 }
 
 void Run::Prepare() {
@@ -42,41 +23,12 @@ void Run::Prepare() {
     last_path_.assign(access.path);
     return false;
   });
-  if (options_.sabotage != nullptr && options_.sabotage->sync) {
-    io_.set_ignore_sync([sabotage = options_.sabotage](const SimAccess& access) {
-      return access.kind == *sabotage->sync &&
-             access.path.find(sabotage->path_contains) != std::string_view::npos;
-    });
-  }
-}
-
-Options Run::RandomOptions() {
-  Options o;
-  o.durability = random_.OneIn(2) ? Durability::kRelaxed : Durability::kDurable;
-  o.memtable_budget_bytes = 32'000 << random_.Below(4);
-  o.memtable_bytes_max = o.memtable_budget_bytes / (2 << random_.Below(3));
-  o.block_cache_bytes = 64'000 << random_.Below(5);
-  o.log_segment_bytes = uint64_t{16384} << random_.Below(6);
-  o.log_bytes_max = 32'000 << random_.Below(5);
-  o.table_bytes_target = 4'000 << random_.Below(5);
-  o.compression_level = static_cast<int>(random_.Below(3));
-  o.filter_bits_per_key = random_.OneIn(4) ? 0 : 10;
-  o.value_separation_bytes = 200 << random_.Below(5);
-  o.open_tables_max = 2 + random_.Below(40);
-  o.partition_bytes_max = 40'000 << random_.Below(4);
-  o.level0_tables_max = 2 + static_cast<int>(random_.Below(4));
-  o.level_size_ratio = 2 + static_cast<int>(random_.Below(9));
-  o.level1_bytes = 8'000 << random_.Below(4);
-  o.layout = static_cast<engine::Layout>(random_.Below(engine::kLayoutCount));
-  o.background_workers = 1 + static_cast<int>(random_.Below(3));
-  o.manifest_bytes_max = random_.OneIn(2) ? 2'000 : 100'000;
-  o.reserved_disk_bytes = 64'000;
-  if (options_.sabotage != nullptr) o.skipped_rule = options_.sabotage->rule;
-  return o;
+  IgnoreSyncs(options_.sabotage, &io_);
 }
 
 void Run::Life() {
-  life_options_ = RandomOptions();
+  life_options_ = RandomOptions(random_);
+  if (options_.sabotage != nullptr) life_options_.skipped_rule = options_.sabotage->rule;
   relaxed_ = life_options_.durability == Durability::kRelaxed;
   io_.set_faults({});
   io_.set_capacity_bytes(uint64_t{1} << 30);
@@ -137,22 +89,7 @@ void Run::CrashEnded(SimCrash kind) {
 
 void Run::CountCrashDuring() {
   Count("crash during " + phase_);
-  if (last_path_.find("MANIFEST-") != std::string::npos ||
-      last_path_.find("CURRENT") != std::string::npos) {
-    Count(last_access_ == SimAccess::Kind::kMetadata ||
-                  last_path_.find("CURRENT") != std::string::npos
-              ? "crash at manifest rotation"
-              : "crash at manifest edit");
-  } else if (last_path_.find("/log") != std::string::npos) {
-    Count(last_access_ == SimAccess::Kind::kMetadata ? "crash at segment recycling"
-                                                     : "crash at log write");
-  } else if (last_path_.find(".sst") != std::string::npos) {
-    Count("crash at table write");
-  } else if (last_path_.find(".val") != std::string::npos) {
-    Count("crash at value file write");
-  } else if (last_access_ == SimAccess::Kind::kSyncDirectory) {
-    Count("crash at flush installation");
-  }
+  if (auto place = PlaceOfCrash(last_access_, last_path_)) Count(*place);
 }
 
 void Run::ArmCrash(uint64_t steps) {
@@ -161,8 +98,7 @@ void Run::ArmCrash(uint64_t steps) {
 }
 
 void Run::JumpClock() {
-  const int64_t ms = static_cast<int64_t>(random_.Below(400'000)) - 200'000;
-  io_.JumpWallClock(random_.OneIn(10) ? ms * 100'000 : ms);
+  io_.JumpWallClock(RandomJumpMs(random_));
   Note("clock jump");
 }
 
@@ -189,16 +125,9 @@ bool Run::OpenThroughCrashes() {
 }
 
 void Run::ArmFaults() {
-  io::SimFaults faults;
-  if (random_.OneIn(3)) faults.slow_one_in = 50;
-  if (random_.OneIn(4)) faults.read_error_one_in = 100;
-  if (random_.OneIn(5)) faults.write_error_one_in = 150;
-  if (random_.OneIn(5)) faults.sync_error_one_in = 100;
-  if (random_.OneIn(6)) faults.metadata_error_one_in = 60;
+  const io::SimFaults faults = RandomFaults(random_);
   io_.set_faults(faults);
-  faulty_ = faults.read_error_one_in + faults.write_error_one_in + faults.sync_error_one_in +
-                faults.metadata_error_one_in >
-            0;
+  faulty_ = CanFail(faults);
   if (random_.OneIn(6)) {
     faulty_ = true;
     io_.set_capacity_bytes(io_.used_bytes() + random_.Below(400'000));

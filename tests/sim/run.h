@@ -17,6 +17,7 @@
 #include "io/sim.h"
 #include "tests/sim/model.h"
 #include "tests/sim/simulation.h"
+#include "tests/sim/world.h"
 
 namespace varve::sim {
 
@@ -75,9 +76,7 @@ class Run {
   }
   void Count(const std::string& name) { ++tally_[name]; }
 
-  void AddCounters();
   void Prepare();
-  Options RandomOptions();
 
   // ---- A life
 

@@ -1,9 +1,10 @@
 // Simulation: one seed's life of a database under faults, checked against the model.
 //
-// A run is a chain of lives. In each, some client tasks write, read, scan, split, flush and compact
-// side by side on the simulated Io, until they are done or a crash ends them. Reads are noted and
-// judged when everything about the life is known: which writes took effect, and at which sequence
-// number. The order of everything follows from the seed.
+// A run is a chain of lives, of the engine (run.h) or of a store on it (store_run.h). In each, some
+// client tasks write, read, scan, split, flush and compact side by side on the simulated Io, until
+// they are done or a crash ends them. Reads are noted and judged when everything about the life is
+// known: which writes took effect, and at which sequence number. The order of everything follows
+// from the seed.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "base/random.h"
 #include "engine/db.h"
 #include "io/sim.h"
+#include "item/rule.h"
 #include "tests/sim/model.h"
 
 namespace varve::sim {
@@ -29,13 +31,19 @@ struct Sabotage {
   // Syncs of this kind, of paths that contain this, are reported as done and not done.
   std::optional<io::SimAccess::Kind> sync = std::nullopt;
   std::string_view path_contains = "";
+  // Of the item layer; the others are the engine's.
+  item::Rule store_rule = item::Rule::kNone;
 };
 
 // Every rule, by name.
 const std::vector<Sabotage>& AllSabotage();
 
+// What a run is of: the engine alone, or the item layer on it.
+enum class Layer { kEngine, kStore };
+
 struct SimulationOptions {
   uint64_t seed = 1;
+  Layer layer = Layer::kEngine;
   uint64_t operations = 2000;
   const Sabotage* sabotage = nullptr;
   bool trace = false;  // print each operation
@@ -50,8 +58,8 @@ struct Outcome {
   Tally tally;
 };
 
-// The things that a series of runs must have met, each at least once.
-const std::vector<std::string>& RequiredTally();
+// The things that a series of runs of a layer must have met, each at least once.
+const std::vector<std::string>& RequiredTally(Layer layer);
 
 Outcome Simulate(const SimulationOptions& options);
 

@@ -1,4 +1,4 @@
-// varve_stress: real threads on a real Db; see stress.h.
+// varve_stress: real threads on a real Db, and on a Store; see stress.h and store_stress.h.
 //
 //   varve_stress --seconds 60
 #include <fmt/format.h>
@@ -12,7 +12,18 @@
 #include <string>
 
 #include "io/io.h"
+#include "tests/stress/store_stress.h"
 #include "tests/stress/stress.h"
+
+namespace {
+
+void Print(const std::string& what, const varve::stress::Tally& tally) {
+  fmt::print("{}: nothing wrong\n", what);
+  for (const auto& [name, count] : tally) fmt::print("  {:<28} {:>10}\n", name, count);
+  std::fflush(stdout);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   double seconds = 3;
@@ -20,7 +31,7 @@ int main(int argc, char** argv) {
   std::string directory = std::filesystem::temp_directory_path();
   bool posix = false;
   CLI::App app("Threads that write, read and reorganise one database, and check what they see.");
-  app.add_option("--seconds", seconds, "how long, half of it on each kind of log")
+  app.add_option("--seconds", seconds, "how long: a third on each kind of log, a third on items")
       ->capture_default_str();
   app.add_option("--seed", seed, "of the threads' choices")->capture_default_str();
   app.add_option("--directory", directory, "where the databases may be made")
@@ -41,12 +52,14 @@ int main(int argc, char** argv) {
     const varve::stress::Tally tally =
         varve::stress::Stress(*io, base + (durable ? "/durable" : "/relaxed"),
                               {.durability = durability,
-                               .milliseconds = static_cast<uint64_t>(seconds * 500),
+                               .milliseconds = static_cast<uint64_t>(seconds * 333),
                                .seed = seed});
-    fmt::print("{} log, {}: nothing wrong\n", durable ? "durable" : "relaxed", io->name());
-    for (const auto& [what, count] : tally) fmt::print("  {:<24} {:>10}\n", what, count);
-    std::fflush(stdout);
+    Print(fmt::format("{} log, {}", durable ? "durable" : "relaxed", io->name()), tally);
   }
+  Print("items", varve::stress::StressStore(*io, base + "/items",
+                                            {.durability = varve::engine::Durability::kRelaxed,
+                                             .milliseconds = static_cast<uint64_t>(seconds * 333),
+                                             .seed = seed}));
   std::filesystem::remove_all(base);
   return EXIT_SUCCESS;
 }
