@@ -147,6 +147,11 @@ Status CheckWrites(const BatchWriteItemRequest& request) {
 
 io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     const BatchWriteItemRequest& request) {
+  return BatchWriteItem(request, nullptr);
+}
+
+io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
+    const BatchWriteItemRequest& request, Once* once) {
   VARVE_CO_RETURN_IF_ERROR(CheckWrites(request));
   const auto& tables = request.request_items;
   std::vector<TablePointer> held;  // as long as the writes are under way
@@ -174,6 +179,9 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
   std::vector<uint64_t> hashes;
   for (const Change& change : changes) hashes.push_back(KeyLocks::HashOf(change.key));
   const std::vector<KeyLocks::Guard> locks = co_await locks_.LockAll(std::move(hashes));
+  KeyLocks::Guard token_lock;
+  VARVE_CO_RETURN_IF_ERROR(co_await LookUp(once, &token_lock));
+  if (once != nullptr && once->repeated) co_return BatchWriteItemResponse{};
 
   const bool metered = request.return_consumed_capacity != ReturnConsumedCapacity::kNone;
   std::vector<std::string_view> keys_to_read;
@@ -195,7 +203,6 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
     VARVE_CO_RETURN_IF_ERROR(collections_.CheckGrowth(change));
   }
   // What finds no capacity left is for the client to ask for again, unless that is everything.
-  engine::WriteBatch batch;
   std::vector<bool> refused(changes.size(), false);
   Status refusal;
   size_t served = 0;
@@ -209,9 +216,16 @@ io::Task<StatusOr<BatchWriteItemResponse>> Store::BatchWriteItem(
       }
     }
     ++served;
-    AppendChange(changes[i], batch);
   }
   if (served == 0) co_return refusal;
+  engine::WriteBatch batch;
+  // First, since it may have to wait, and nothing may once stream records have their numbers.
+  if (once != nullptr && served == changes.size()) {
+    VARVE_CO_RETURN_IF_ERROR(co_await tokens_.Append(once->token, &batch));
+  }
+  for (size_t i = 0; i < changes.size(); ++i) {
+    if (!refused[i]) AppendChange(changes[i], batch);
+  }
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
   BatchWriteItemResponse response;

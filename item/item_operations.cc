@@ -115,6 +115,10 @@ io::Task<StatusOr<GetItemResponse>> Store::GetItem(const GetItemRequest& request
 }
 
 io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request) {
+  return PutItem(request, nullptr);
+}
+
+io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request, Once* once) {
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request, &expression_cache_));
   if (request.item.view().size_bytes() > kItemSizeBytesMax) {
     co_return ValidationError("Item size has exceeded the maximum allowed size");
@@ -134,6 +138,7 @@ io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request
   write.return_old_on_condition_check_failure = request.return_old_on_condition_check_failure;
   write.return_consumed_capacity = request.return_consumed_capacity;
   write.return_item_collection_metrics = request.return_item_collection_metrics;
+  write.once = once;
   VARVE_ASSIGN_OR_CO_RETURN(WriteResult result, co_await WriteItem(std::move(write)));
   PutItemResponse response;
   response.attributes = std::move(result.attributes);
@@ -143,6 +148,11 @@ io::Task<StatusOr<PutItemResponse>> Store::PutItem(const PutItemRequest& request
 }
 
 io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest& request) {
+  return DeleteItem(request, nullptr);
+}
+
+io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest& request,
+                                                         Once* once) {
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request, &expression_cache_));
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
   VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
@@ -157,12 +167,28 @@ io::Task<StatusOr<DeleteItemResponse>> Store::DeleteItem(const DeleteItemRequest
   write.return_old_on_condition_check_failure = request.return_old_on_condition_check_failure;
   write.return_consumed_capacity = request.return_consumed_capacity;
   write.return_item_collection_metrics = request.return_item_collection_metrics;
+  write.once = once;
   VARVE_ASSIGN_OR_CO_RETURN(WriteResult result, co_await WriteItem(std::move(write)));
   DeleteItemResponse response;
   response.attributes = std::move(result.attributes);
   response.consumed_capacity = std::move(result.consumed_capacity);
   response.item_collection_metrics = std::move(result.item_collection_metrics);
   co_return response;
+}
+
+io::Task<Status> Store::LookUp(Once* once, KeyLocks::Guard* lock) {
+  if (once == nullptr) co_return absl::OkStatus();
+  // The same write may be under way: this one waits for what becomes of it.
+  *lock = co_await locks_.Lock(KeyLocks::HashOf(TransactionTokens::LockName(once->token)));
+  VARVE_ASSIGN_OR_CO_RETURN(const std::optional<std::string> fingerprint,
+                            co_await tokens_.Find(once->token));
+  if (!fingerprint) co_return absl::OkStatus();
+  if (*fingerprint != once->token.fingerprint) {
+    co_return MakeError(ErrorType::kIdempotentParameterMismatchException,
+                        "The request token was that of another request");
+  }
+  once->repeated = true;
+  co_return absl::OkStatus();
 }
 
 io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
@@ -174,6 +200,9 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
   change.new_item = write.new_item;
   const KeyLocks::Guard lock = co_await locks_.LockUnlessTransaction(KeyLocks::HashOf(change.key));
   if (!lock.held()) co_return TransactionConflict();
+  KeyLocks::Guard token_lock;
+  VARVE_CO_RETURN_IF_ERROR(co_await LookUp(write.once, &token_lock));
+  if (write.once != nullptr && write.once->repeated) co_return WriteResult{};
   OldItem old;
   if (NeedsOldItem(*write.table) || write.condition != nullptr || write.return_old || metered) {
     VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(change.key, &old.bytes));
@@ -191,6 +220,10 @@ io::Task<StatusOr<Store::WriteResult>> Store::WriteItem(SingleWrite write) {
     VARVE_CO_RETURN_IF_ERROR(ChargeWrite(*write.table, cost));
   }
   engine::WriteBatch batch;
+  // First, since it may have to wait, and nothing may once a stream record has its number.
+  if (write.once != nullptr) {
+    VARVE_CO_RETURN_IF_ERROR(co_await tokens_.Append(write.once->token, &batch));
+  }
   AppendChange(change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 
@@ -238,6 +271,11 @@ std::optional<Item> ReturnedAttributes(const UpdateItemRequest& request,
 }  // namespace
 
 io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest& request) {
+  return UpdateItem(request, nullptr);
+}
+
+io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest& request,
+                                                         Once* once) {
   VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, CheckWrite(request, &expression_cache_));
   const std::optional<expression::Update>& update = expressions.update;
   VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
@@ -252,6 +290,9 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
   change.key = EngineKey(table->key_space, table->key, request.key);
   const KeyLocks::Guard lock = co_await locks_.LockUnlessTransaction(KeyLocks::HashOf(change.key));
   if (!lock.held()) co_return TransactionConflict();
+  KeyLocks::Guard token_lock;
+  VARVE_CO_RETURN_IF_ERROR(co_await LookUp(once, &token_lock));
+  if (once != nullptr && once->repeated) co_return UpdateItemResponse{};
   OldItem old;
   VARVE_ASSIGN_OR_CO_RETURN(old.exists, co_await Read(change.key, &old.bytes));
   old.Describe(&change);
@@ -285,6 +326,7 @@ io::Task<StatusOr<UpdateItemResponse>> Store::UpdateItem(const UpdateItemRequest
     VARVE_CO_RETURN_IF_ERROR(ChargeWrite(*table, cost));
   }
   engine::WriteBatch batch;
+  if (once != nullptr) VARVE_CO_RETURN_IF_ERROR(co_await tokens_.Append(once->token, &batch));
   AppendChange(change, batch);
   VARVE_CO_RETURN_IF_ERROR(co_await Write(batch));
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "item/base64.h"
+#include "item/canonical.h"
 #include "item/errors.h"
 
 namespace varve::item {
@@ -17,12 +18,6 @@ namespace dom = simdjson::dom;
 
 Status TypesDoNotFit() {
   return MakeError(ErrorType::kSerializationException, "Unexpected value type in payload");
-}
-
-Status NestedTooDeep() {
-  return ValidationError(
-      "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels "
-      "beyond supported limit");
 }
 
 // Reads attribute values into one builder.
@@ -65,10 +60,7 @@ class Reader {
       if (field.value.is_null()) continue;
       if (field.key.empty()) return ValidationError("Empty attribute name");
       if (field.key.size() > kAttributeNameBytesMax) {
-        return ValidationError(
-            "One or more parameter values were invalid: Attribute name is too large, must be less "
-            "than {} bytes",
-            kAttributeNameBytesMax + 1);
+        return AttributeNameTooLarge();
       }
       builder_.Name(field.key);
       VARVE_RETURN_IF_ERROR(Value(field.value, depth));

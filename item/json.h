@@ -16,9 +16,6 @@
 
 namespace varve::item {
 
-// Of a name in an item, a map in it or a key.
-inline constexpr size_t kAttributeNameBytesMax = 65535;
-
 // The service words what is wrong with a value in one of two ways, by operation: the older words
 // are those of Scan, BatchWriteItem and the transactions.
 enum class ValueWording : uint8_t { kCurrent, kOlder };

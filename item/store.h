@@ -153,6 +153,19 @@ class Store {
   io::Task<StatusOr<DeleteItemResponse>> DeleteItem(const DeleteItemRequest& request);
   io::Task<StatusOr<UpdateItemResponse>> UpdateItem(const UpdateItemRequest& request);
 
+  // Makes a write that is sent again within ten minutes take effect once: the second time nothing
+  // is done, `repeated` is set, and the answer is empty. IdempotentParameterMismatchException if
+  // the token was that of another write. A write that fails leaves no token behind, nor does a
+  // batch of which something is left unprocessed.
+  struct Once {
+    TransactionToken token;  // of Operation::kWrite
+    bool repeated = false;
+  };
+  // `once` may be null.
+  io::Task<StatusOr<PutItemResponse>> PutItem(const PutItemRequest& request, Once* once);
+  io::Task<StatusOr<DeleteItemResponse>> DeleteItem(const DeleteItemRequest& request, Once* once);
+  io::Task<StatusOr<UpdateItemResponse>> UpdateItem(const UpdateItemRequest& request, Once* once);
+
   io::Task<StatusOr<QueryResponse>> Query(const QueryRequest& request);
   io::Task<StatusOr<ScanResponse>> Scan(const ScanRequest& request);
   // The same, with pages that end when `page_bytes_max` have been read.
@@ -161,6 +174,8 @@ class Store {
 
   io::Task<StatusOr<BatchGetItemResponse>> BatchGetItem(const BatchGetItemRequest& request);
   io::Task<StatusOr<BatchWriteItemResponse>> BatchWriteItem(const BatchWriteItemRequest& request);
+  io::Task<StatusOr<BatchWriteItemResponse>> BatchWriteItem(const BatchWriteItemRequest& request,
+                                                            Once* once);
 
   io::Task<StatusOr<TransactWriteItemsResponse>> TransactWriteItems(
       const TransactWriteItemsRequest& request);
@@ -207,6 +222,7 @@ class Store {
     bool return_old_on_condition_check_failure = false;
     ReturnConsumedCapacity return_consumed_capacity = ReturnConsumedCapacity::kNone;
     bool return_item_collection_metrics = false;
+    Once* once = nullptr;
   };
   struct WriteResult {
     std::optional<Item> attributes;
@@ -214,6 +230,9 @@ class Store {
     std::optional<ItemCollectionMetrics> item_collection_metrics;
   };
   io::Task<StatusOr<WriteResult>> WriteItem(SingleWrite write);
+  // Looks whether `once`, which may be null, has been, and takes the lock of its token. With the
+  // locks of the write's items held: the token's is always the last.
+  io::Task<Status> LookUp(Once* once, KeyLocks::Guard* lock);
 
   // Does all that `transaction` says, or nothing: TransactionCanceled, with the reason of each
   // part; TransactionInProgressException or IdempotentParameterMismatchException, if its token is

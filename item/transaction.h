@@ -59,7 +59,11 @@ struct TransactionPart {
 // Makes a transaction that is sent again take effect once.
 struct TransactionToken {
   // Tokens of different operations don't meet.
-  enum class Operation : char { kTransactWriteItems = 'W', kExecuteTransaction = 'P' };
+  enum class Operation : char {
+    kTransactWriteItems = 'W',
+    kExecuteTransaction = 'P',
+    kWrite = 'S',  // of one item, or a batch
+  };
   Operation operation = Operation::kTransactWriteItems;
   std::string token;        // ClientRequestToken
   std::string fingerprint;  // of all that the transaction says (FingerprintOf)

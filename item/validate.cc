@@ -1,5 +1,6 @@
 // ValidateItem: whether bytes are an item's encoding, and the only one.
 #include "base/coding.h"
+#include "item/canonical.h"
 #include "item/utf8.h"
 #include "item/value.h"
 
@@ -78,6 +79,8 @@ class Validator {
             end - begin != VarintBytes(key.size()) + key.size() + element.size()) {
           return Bad(element, "malformed name");
         }
+        if (key.empty() || key.size() > kAttributeNameBytesMax)
+          return Bad(element, "length of a name");
         if (!IsUtf8(key)) return Bad(key, "name not UTF-8");
       }
       if (type != ValueType::kList && i > 0 && key <= previous) {

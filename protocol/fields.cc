@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "item/canonical.h"
 #include "item/utf8.h"
 
 namespace varve::protocol {
@@ -99,14 +100,12 @@ void FieldReader::CheckText(std::string_view name, std::string_view text) {
 
 void FieldReader::CheckItem(std::string_view name, std::string* bytes) {
   if (trust_ == Trust::kTrusted || !status_.ok()) return;
-  const Status valid = item::ValidateItem(*bytes);
-  if (!valid.ok()) Fail(name, Message(valid));
+  status_ = item::MakeItemCanonical(bytes);
 }
 
 void FieldReader::CheckValue(std::string_view name, std::string* bytes) {
   if (trust_ == Trust::kTrusted || !status_.ok()) return;
-  const Status valid = item::ValidateValue(*bytes);
-  if (!valid.ok()) Fail(name, Message(valid));
+  status_ = item::MakeValueCanonical(bytes);
 }
 
 Status FieldReader::Finish() {

@@ -25,6 +25,8 @@ using protocol::RequestExtras;
 // A page of a stream, as read from the table.
 constexpr size_t kStreamPageBytes = size_t{128} << 10;
 
+constexpr size_t kRequestTokenBytesMax = 36;
+
 // A payload that can't be read is to the client what bad JSON is to one of the HTTP API.
 Status AsClientError(const Status& status) {
   if (item::TypeOfError(status) != item::ErrorType::kInternalServerError) return status;
@@ -63,6 +65,34 @@ io::Task<Status> Run(BinaryCall& call) {
   if (!response.ok()) co_return response.status();
   Answer(call, *response);
   co_return Status();
+}
+
+// The same of writes that a request token makes safe to repeat.
+template <typename Request, typename Response, const Schema& kSchema,
+          io::Task<StatusOr<Response>> (Store::*kMethod)(const Request&, Store::Once*)>
+io::Task<Status> RunWrite(BinaryCall& call) {
+  Request request;
+  RequestExtras extras;
+  Status status = ReadRequest(call, kSchema, &request, &extras);
+  if (!status.ok()) co_return status;
+  Store::Once once;
+  const bool has_token = !extras.request_token.empty();
+  if (has_token) {
+    if (extras.request_token.size() > kRequestTokenBytesMax) {
+      co_return item::ValidationError("RequestToken has at most {} bytes", kRequestTokenBytesMax);
+    }
+    // Of what the request says, however it was said: a handle may be another one the next time.
+    std::string said(1, static_cast<char>(call.header().type));
+    protocol::EncodeRequest(request, {}, said);
+    once.token = {item::TransactionToken::Operation::kWrite, std::move(extras.request_token),
+                  item::FingerprintOf(said)};
+  }
+  io::Task<StatusOr<Response>> task =
+      (call.service().store->*kMethod)(request, has_token ? &once : nullptr);
+  const StatusOr<Response> response = co_await task;
+  if (!response.ok()) co_return response.status();
+  Answer(call, *response, 0, {.repeated = once.repeated});
+  co_return status;
 }
 
 // The item goes from where it lies into the answer.
@@ -179,13 +209,9 @@ const Operations kOperations = [] {
 #define VARVE_OPERATION(name) \
   set(FrameType::k##name,     \
       Run<item::name##Request, item::name##Response, k##name##Schema, &Store::name>)
-  VARVE_OPERATION(PutItem);
-  VARVE_OPERATION(UpdateItem);
-  VARVE_OPERATION(DeleteItem);
   VARVE_OPERATION(Query);
   VARVE_OPERATION(Scan);
   VARVE_OPERATION(BatchGetItem);
-  VARVE_OPERATION(BatchWriteItem);
   VARVE_OPERATION(TransactGetItems);
   VARVE_OPERATION(TransactWriteItems);
   VARVE_OPERATION(ExecuteStatement);
@@ -206,6 +232,14 @@ const Operations kOperations = [] {
   VARVE_OPERATION(GetShardIterator);
   VARVE_OPERATION(GetRecords);
 #undef VARVE_OPERATION
+#define VARVE_WRITE(name) \
+  set(FrameType::k##name, \
+      RunWrite<item::name##Request, item::name##Response, k##name##Schema, &Store::name>)
+  VARVE_WRITE(PutItem);
+  VARVE_WRITE(UpdateItem);
+  VARVE_WRITE(DeleteItem);
+  VARVE_WRITE(BatchWriteItem);
+#undef VARVE_WRITE
   set(FrameType::kGetItem, RunGetItem);
   set(FrameType::kQueryStream, RunQueryStream);
   set(FrameType::kScanStream, RunScanStream);

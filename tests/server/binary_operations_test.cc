@@ -215,6 +215,104 @@ TEST_P(BinaryOperationsTest, PreparedExpressionsAreBounded) {
       ErrorType::kLimitExceededException);
 }
 
+TEST_P(BinaryOperationsTest, AWriteWithATokenTakesEffectOnce) {
+  Start();
+  CreateTable("Letters");
+  BinaryClient client = ConnectAndGreet();
+  item::UpdateItemRequest add;
+  add.table_name = "Letters";
+  add.key = Key("a");
+  add.update_expression = "ADD #n :one";
+  add.expression_parameters.names.emplace().emplace_back("#n", "count");
+  add.expression_parameters.values.emplace().emplace_back(
+      ":one", item::Value::OfNumber(item::Number::FromInt(1)));
+  add.return_values = item::ReturnValues::kAllNew;
+  const protocol::RequestExtras token{.request_token = "once"};
+  protocol::AnswerExtras answer;
+  auto updated = client.Call<item::UpdateItemResponse>(FrameType::kUpdateItem, add, token, &answer);
+  ASSERT_TRUE(updated.ok()) << updated.status();
+  EXPECT_FALSE(answer.repeated);
+  const auto first = updated->attributes;
+  ASSERT_TRUE(first);
+  updated = client.Call<item::UpdateItemResponse>(FrameType::kUpdateItem, add, token, &answer);
+  ASSERT_TRUE(updated.ok()) << updated.status();
+  EXPECT_TRUE(answer.repeated);
+  EXPECT_FALSE(updated->attributes);
+  const auto got = client.Call<item::GetItemResponse>(FrameType::kGetItem, Get("Letters", "a"));
+  EXPECT_EQ(got->item, first);
+
+  // A condition that held the first time need not hold again.
+  item::PutItemRequest put = Put("Letters", ItemOf("b", "x"));
+  put.condition_expression = "attribute_not_exists(id)";
+  const protocol::RequestExtras other{.request_token = "other"};
+  EXPECT_TRUE(client.Call<item::PutItemResponse>(FrameType::kPutItem, put, other).ok());
+  EXPECT_TRUE(client.Call<item::PutItemResponse>(FrameType::kPutItem, put, other, &answer).ok());
+  EXPECT_TRUE(answer.repeated);
+
+  // The token of another write.
+  put.item = ItemOf("c", "x");
+  EXPECT_EQ(
+      TypeOfError(client.Call<item::PutItemResponse>(FrameType::kPutItem, put, other).status()),
+      ErrorType::kIdempotentParameterMismatchException);
+  EXPECT_EQ(TypeOfError(client
+                            .Call<item::PutItemResponse>(FrameType::kPutItem, put,
+                                                         {.request_token = std::string(37, 'x')})
+                            .status()),
+            ErrorType::kValidationException);
+}
+
+TEST_P(BinaryOperationsTest, ABatchWithATokenTakesEffectOnce) {
+  Start();
+  CreateTable("Letters");
+  BinaryClient client = ConnectAndGreet();
+  item::BatchWriteItemRequest batch;
+  auto& writes =
+      batch.request_items.emplace_back("Letters", std::vector<item::WriteRequest>()).second;
+  writes.emplace_back().put_item = ItemOf("a", "x");
+  const protocol::RequestExtras token{.request_token = "once"};
+  protocol::AnswerExtras answer;
+  ASSERT_TRUE(
+      client.Call<item::BatchWriteItemResponse>(FrameType::kBatchWriteItem, batch, token, &answer)
+          .ok());
+  EXPECT_FALSE(answer.repeated);
+  item::DeleteItemRequest remove;
+  remove.table_name = "Letters";
+  remove.key = Key("a");
+  ASSERT_TRUE(client.Call<item::DeleteItemResponse>(FrameType::kDeleteItem, remove).ok());
+  ASSERT_TRUE(
+      client.Call<item::BatchWriteItemResponse>(FrameType::kBatchWriteItem, batch, token, &answer)
+          .ok());
+  EXPECT_TRUE(answer.repeated);
+  EXPECT_FALSE(client.Call<item::GetItemResponse>(FrameType::kGetItem, Get("Letters", "a"))->item);
+}
+
+TEST_P(BinaryOperationsTest, ItemsFromOutsideBecomeCanonicalOrAreRefused) {
+  Start();
+  CreateTable("Letters");
+  BinaryClient client = ConnectAndGreet();
+  // {"text": "x", "id": "a"}: attributes in the wrong order.
+  const std::string backwards(
+      "\x09\x02\x07\x0c\x04text\x03x\x02id\x03"
+      "a",
+      17);
+  ASSERT_TRUE(
+      client.Call<item::PutItemResponse>(FrameType::kPutItem, Put("Letters", item::Item(backwards)))
+          .ok());
+  const auto got = client.Call<item::GetItemResponse>(FrameType::kGetItem, Get("Letters", "a"));
+  EXPECT_EQ(got->item, ItemOf("a", "x"));
+  const auto refused = client.Call<item::PutItemResponse>(
+      FrameType::kPutItem, Put("Letters", item::Item(std::string("\x09\x05\x01", 3))));
+  EXPECT_EQ(TypeOfError(refused.status()), ErrorType::kValidationException);
+}
+
+TEST_P(BinaryOperationsTest, ConstraintsAreThoseOfTheHttpApi) {
+  Start();
+  BinaryClient client = ConnectAndGreet();
+  const auto got = client.Call<item::GetItemResponse>(FrameType::kGetItem, Get("no spaces", "a"));
+  EXPECT_EQ(TypeOfError(got.status()), ErrorType::kValidationException);
+  EXPECT_THAT(std::string(Message(got.status())), HasSubstr("[a-zA-Z0-9_.-]+"));
+}
+
 TEST_P(BinaryOperationsTest, MetricsCountThem) {
   Start();
   BinaryClient client = ConnectAndGreet();

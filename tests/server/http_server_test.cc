@@ -40,9 +40,7 @@ class EchoHandler : public HttpHandler {
 
 class HttpServerTest : public testing::TestWithParam<std::string> {
  protected:
-  HttpServerTest() {
-    options_.port = 0;
-  }
+  HttpServerTest() { options_.port = 0; }
 
   void Start() {
     if (GetParam() == "posix") {

@@ -6,8 +6,9 @@
 //   PutItem {"TableName":"T",...}
 //     ! ValidationException: the message      the error
 //
-// A request that no answer follows must succeed. It may go on in lines that begin with "|". $x{n} in it stands for n times the letter x,
-// and $M{n} for a string inside n maps. Every file begins with an empty database.
+// A request that no answer follows must succeed. It may go on in lines that begin with "|". $x{n}
+// in it stands for n times the letter x, and $M{n} for a string inside n maps. Every file begins
+// with an empty database.
 #include <gtest/gtest.h>
 
 #include <algorithm>
