@@ -320,7 +320,7 @@ io::Task<void> StoreRun::PostponeExpiries() {
 
 io::Task<void> StoreRun::BatchWrite() {
   std::vector<Part> parts;
-  std::set<std::pair<TableModel*, Attributes>> seen;
+  std::set<std::pair<TableModel*, Attributes>, InOrder> seen;
   for (uint64_t i = random_.Between(2, 8); i > 0; --i) {
     Part part = RandomPart(RandomTable(), operations_.size() + 1, false);
     if (part.kind == Part::Kind::kUpdate || !seen.emplace(part.table, part.key).second) continue;
@@ -366,7 +366,7 @@ void StoreRun::ExpectOfSeveral(const Status& status, const Operation& operation,
 
 io::Task<void> StoreRun::Transact() {
   std::vector<Part> parts;
-  std::set<std::pair<TableModel*, Attributes>> seen;
+  std::set<std::pair<TableModel*, Attributes>, InOrder> seen;
   for (uint64_t i = random_.Between(2, 5); i > 0; --i) {
     Part part = RandomPart(RandomTable(), operations_.size() + 1, random_.OneIn(3));
     if (random_.OneIn(6)) {
@@ -512,7 +512,7 @@ io::Task<void> StoreRun::Get() {
 }
 
 io::Task<void> StoreRun::GetMany() {
-  std::set<std::pair<TableModel*, Attributes>> keys;
+  std::set<std::pair<TableModel*, Attributes>, InOrder> keys;
   for (uint64_t i = random_.Between(2, 8); i > 0; --i) {
     TableModel* const table = RandomTable();
     const Attributes key = RandomKey(*table);
@@ -521,7 +521,7 @@ io::Task<void> StoreRun::GetMany() {
   }
   Read read;
   read.begun = ++tick_;
-  std::map<std::pair<TableModel*, Attributes>, State> seen;
+  std::map<std::pair<TableModel*, Attributes>, State, InOrder> seen;
   Status status;
   if (random_.OneIn(2)) {
     read.what = "transaction of reads";
@@ -540,7 +540,7 @@ io::Task<void> StoreRun::GetMany() {
   } else {
     read.what = "batch of reads";
     item::BatchGetItemRequest request;
-    std::map<TableModel*, item::KeysAndAttributes> by_table;
+    std::map<TableModel*, item::KeysAndAttributes, InOrder> by_table;
     for (const auto& [table, key] : keys) by_table[table].keys.push_back(ItemOf(key));
     for (const auto& [table, asked] : by_table) {
       request.request_items.emplace_back(table->name, asked);

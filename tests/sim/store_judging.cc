@@ -84,12 +84,12 @@ io::Task<void> StoreRun::CheckQuiet(std::string when) {
   Note("check " + when);
   ++tick_;
   std::map<std::string, item::Table> tables;
-  std::map<TableModel*, std::map<std::string, std::string>> items;
+  std::map<TableModel*, std::map<std::string, std::string>, InOrder> items;
   const auto snapshot = db_->GetSnapshot();
   co_await ReadTables(snapshot.get(), &tables);
   if (complaint_) co_return;
   ResolveTables(tables);
-  std::map<TableModel*, std::map<Attributes, Attributes>> contents;
+  Contents contents;
   for (const auto& table : tables_) {
     if (table->gone || complaint_) continue;
     const item::Table& actual = tables.at(table->name);
@@ -230,8 +230,7 @@ void StoreRun::ResolveTable(TableModel& table, const item::Table& actual) {
 
 // ---- Items
 
-void StoreRun::ResolveItems(
-    const std::map<TableModel*, std::map<Attributes, Attributes>>& contents) {
+void StoreRun::ResolveItems(const Contents& contents) {
   if (may_have_lost_) {
     ResolveLoss(contents);
     if (complaint_) return;
@@ -241,8 +240,7 @@ void StoreRun::ResolveItems(
   if (!complaint_) ResolveItemsOnce(contents, false);
 }
 
-void StoreRun::ResolveItemsOnce(
-    const std::map<TableModel*, std::map<Attributes, Attributes>>& contents, bool decide) {
+void StoreRun::ResolveItemsOnce(const Contents& contents, bool decide) {
   for (const auto& [table, items] : contents) {
     for (const auto& [key, item] : items) table->ItemAt(key);
     for (auto& [key, history] : table->items) {
@@ -265,8 +263,7 @@ void StoreRun::ResolveItemsOnce(
 }
 
 // A power cut may have taken back the end of the order of commits.
-void StoreRun::ResolveLoss(
-    const std::map<TableModel*, std::map<Attributes, Attributes>>& contents) {
+void StoreRun::ResolveLoss(const Contents& contents) {
   std::vector<Place> places;
   std::map<const Operation*, std::string> lost;
   for (const auto& [table, items] : contents) {

@@ -164,6 +164,7 @@ struct StreamModel {
 };
 
 struct TableModel {
+  uint64_t number = 0;  // in the order of their making
   std::string name;
   std::string id;
   bool has_sort_key = false;
@@ -182,6 +183,16 @@ struct TableModel {
   Attributes KeyOf(const Attributes& item) const;
   History& ItemAt(const Attributes& key);
 };
+
+// Not by address, which differs from run to run.
+struct InOrder {
+  bool operator()(const TableModel* a, const TableModel* b) const { return a->number < b->number; }
+  bool operator()(const std::pair<TableModel*, Attributes>& a,
+                  const std::pair<TableModel*, Attributes>& b) const {
+    return a.first != b.first ? (*this)(a.first, b.first) : a.second < b.second;
+  }
+};
+using Contents = std::map<TableModel*, std::map<Attributes, Attributes>, InOrder>;
 
 // What the item shows in the index: nothing if it has no place there.
 State EntryOf(const TableModel& table, const IndexModel& index, const State& state);

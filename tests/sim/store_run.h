@@ -193,10 +193,9 @@ class StoreRun {
                         std::map<std::string, item::Table>* tables);
   void ResolveTables(const std::map<std::string, item::Table>& tables);
   void ResolveTable(TableModel& table, const item::Table& actual);
-  void ResolveItems(const std::map<TableModel*, std::map<Attributes, Attributes>>& contents);
-  void ResolveItemsOnce(const std::map<TableModel*, std::map<Attributes, Attributes>>& contents,
-                        bool decide);
-  void ResolveLoss(const std::map<TableModel*, std::map<Attributes, Attributes>>& contents);
+  void ResolveItems(const Contents& contents);
+  void ResolveItemsOnce(const Contents& contents, bool decide);
+  void ResolveLoss(const Contents& contents);
   Task<std::map<std::string, std::string>> ReadRange(const engine::Snapshot* snapshot,
                                                      const item::KeyBounds& bounds);
   Task<void> CheckKeySpaces(const engine::Snapshot* snapshot, TableModel* table,

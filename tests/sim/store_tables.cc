@@ -132,6 +132,7 @@ io::Task<void> StoreRun::CreateTable() {
   creating_[name] = std::make_unique<TableModel>();
   TableModel* const made = creating_[name].get();
   made->name = name;
+  made->number = ++tables_made_;
   const Tick begun = ++tick_;
   const item::CreateTableRequest request = RandomTableRequest(made, begun);
   const auto response = co_await store_->CreateTable(request);
