@@ -97,6 +97,7 @@ std::string_view ReceiveStream::Take() {
 
 Task<void> ReceiveStream::Stop() {
   GiveBack();
+  drained_ = true;  // what polls has nothing of its own
   while (subscription_.active) {
     executor_->Unsubscribe(subscription_);
     co_await Change{subscription_};

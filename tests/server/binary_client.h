@@ -2,6 +2,7 @@
 // against the rules.
 #pragma once
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -43,6 +44,7 @@ class BinaryClient {
   bool SendBytes(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
       if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<size_t>(sent));
     }
@@ -101,21 +103,10 @@ class BinaryClient {
       }
       char buffer[65536];
       const ssize_t got = recv(socket_.fd(), buffer, sizeof buffer, 0);
+      if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return std::nullopt;
       pending_.append(buffer, static_cast<size_t>(got));
     }
-  }
-
-  // Whether a frame comes within a short time: for what must not come.
-  bool Silent(int milliseconds) {
-    if (!pending_.empty()) return false;
-    const timeval timeout{0, milliseconds * 1000};
-    setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    char byte;
-    const bool silent = recv(socket_.fd(), &byte, 1, MSG_PEEK) < 0;
-    const timeval longer{30, 0};
-    setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &longer, sizeof longer);
-    return silent;
   }
 
   // The reason of the Goodbye that must be the next frame, and the last.

@@ -294,7 +294,7 @@ TEST_P(BinaryOperationsTest, ItemsFromOutsideBecomeCanonicalOrAreRefused) {
   const std::string backwards(
       "\x09\x02\x07\x0c\x04text\x03x\x02id\x03"
       "a",
-      17);
+      16);
   ASSERT_TRUE(
       client.Call<item::PutItemResponse>(FrameType::kPutItem, Put("Letters", item::Item(backwards)))
           .ok());
