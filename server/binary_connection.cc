@@ -282,6 +282,7 @@ void BinaryConnection::Greet(const Frame& frame) {
   credit_ = static_cast<int64_t>(std::min(hello.credit_bytes, options().credit_bytes_max));
   protocol::Welcome welcome;
   welcome.version = protocol::kVersion;
+  welcome.features = hello.features & static_cast<uint64_t>(protocol::Feature::kRequestTokens);
   welcome.item_encoding = protocol::kItemEncoding;
   welcome.server_name = fmt::format("varved {}", kVersion);
   welcome.request_bytes_max = protocol::kRequestBytesMax;

@@ -64,6 +64,10 @@ inline constexpr bool kIsItem = std::is_same_v<T, item::Item> || std::is_same_v<
 template <typename T>
 inline constexpr bool kIsFlat = std::is_same_v<T, item::ParameterizedStatement>;
 
+// A structure that the API wraps in another of one member: a transaction's Get.
+template <typename T>
+inline constexpr bool kIsWrapped = std::is_same_v<T, item::TransactGetItem>;
+
 template <typename T>
 bool IsAbsent(const T& value) {
   if constexpr (kIsOptional<T>) {
@@ -178,7 +182,7 @@ bool IsGood(const T& value, const Schema& schema) {
       return schema.element == nullptr || IsGood(element, *schema.element);
     });
   } else {
-    Checker checker(schema);
+    Checker checker(kIsWrapped<T> ? *schema.members[0].schema : schema);
     protocol::Fields(checker, value);
     return checker.good();
   }
@@ -270,9 +274,13 @@ void AppendAsJson(const T& value, const Schema& schema, std::string& to) {
     to += ']';
   } else {
     to += '{';
-    JsonFields fields(schema, &to);
+    if constexpr (kIsWrapped<T>) {
+      item::AppendJsonString(schema.members[0].name, to);
+      to += ":{";
+    }
+    JsonFields fields(kIsWrapped<T> ? *schema.members[0].schema : schema, &to);
     protocol::Fields(fields, value);
-    to += '}';
+    to += kIsWrapped<T> ? "}}" : "}";
   }
 }
 

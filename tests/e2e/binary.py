@@ -341,6 +341,8 @@ def encode_field(number, shape, value):
     if shape == "bytes":
         return field(number, 2, value)
     if shape == "item":
+        if not value:
+            raise NoTypedForm  # an empty item is an absent one
         return field(number, 2, encode_item(value))
     if shape == "value":
         return field(number, 2, encode_value(value))
@@ -698,7 +700,8 @@ class Connection:
             self.socket.connect(str(address))
         self.ids = itertools.count(1)
         hello = {"Magic": "varve", "VersionMin": 1, "VersionMax": 1, "ItemEncodingMin": 1, "ItemEncodingMax": 1}
-        self.send(TYPES["Hello"], 0, encode("Hello", {**hello, "ClientName": "test", "CreditBytes": 1 << 20}))
+        hello |= {"Features": 1, "ClientName": "test", "CreditBytes": 1 << 20}
+        self.send(TYPES["Hello"], 0, encode("Hello", hello))
         kind, _, flags, payload = self.receive()
         assert (kind, flags) == (TYPES["Welcome"], 0), (kind, flags, payload)
         self.welcome = decode("Welcome", payload)

@@ -106,6 +106,27 @@ def extras_of(extras):
     return encode("ForgetRequest", decode("RequestExtras", extras))
 
 
+def test_a_request_token_makes_a_write_happen_once(server, dynamodb, table, connection):
+    assert connection.welcome["Features"] == 1
+    key = {"p": {"S": "a"}, "s": {"N": "1"}}
+    update = {
+        "TableName": table,
+        "Key": key,
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    request = encode("UpdateItemRequest", update) + encode("RequestExtras", {"RequestToken": f"token of {table}"})
+    another = Connection(("127.0.0.1", server.binary_port))
+    repeated = []
+    for each in (connection, another, connection):
+        ((is_error, answer),) = each.ask(TYPES["UpdateItem"], request)
+        assert not is_error, decode("Error", answer)
+        repeated.append(decode("AnswerExtras", answer).get("Repeated", False))
+    another.close()
+    assert repeated == [False, True, True]
+    assert dynamodb.get_item(TableName=table, Key=key)["Item"]["n"] == {"N": "1"}
+
+
 def test_stored_bytes_are_wire_bytes(dynamodb, table, connection):
     item = {"p": {"S": "a"}, "s": {"N": "1"}, "m": {"M": {"l": {"L": [{"NULL": True}, {"NS": ["2", "1"]}]}}}}
     dynamodb.put_item(TableName=table, Item=item)

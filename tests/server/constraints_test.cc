@@ -99,6 +99,18 @@ TEST(Constraints, BoundBatches) {
             std::string::npos);
 }
 
+TEST(Constraints, OfATransactionsReadsAreThoseOfGet) {
+  item::TransactGetItemsRequest transact;
+  EXPECT_NE(ErrorOf(transact, kTransactGetItemsSchema).find("'transactItems'"), std::string::npos);
+  item::TransactGetItem& get = transact.transact_items.emplace_back();
+  EXPECT_NE(ErrorOf(transact, kTransactGetItemsSchema)
+                .find("Value null at 'transactItems.1.member.get.key' failed"),
+            std::string::npos);
+  get.table_name = "Letters";
+  get.key = Key("a");
+  EXPECT_EQ(ErrorOf(transact, kTransactGetItemsSchema), "");
+}
+
 TEST(Constraints, KnowWhichActionsHaveKeys) {
   item::TransactWriteItemsRequest transact;
   item::TransactWriteItem& item = transact.transact_items.emplace_back();
