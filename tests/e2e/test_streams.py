@@ -1,5 +1,6 @@
 """Streams, as boto3 reads them: in order, whole, and across kill -9."""
 
+import itertools
 import json
 import random
 import threading
@@ -22,6 +23,14 @@ def streams_client(server):
         aws_secret_access_key="test",
         config=Config(retries={"max_attempts": 0}, connect_timeout=10, read_timeout=60),
     )
+
+
+NUMBERS = itertools.count()
+
+
+def new_name():
+    """A table's name that none had before: streams outlive their tables."""
+    return f"stream.{next(NUMBERS)}"
 
 
 def make_table(dynamodb, name, view="NEW_AND_OLD_IMAGES"):
@@ -90,9 +99,10 @@ def contents(dynamodb, name):
 
 def test_a_record_has_everything_that_the_service_says(server, dynamodb):
     streams = streams_client(server)
-    arn = make_table(dynamodb, "stream.shape")
+    name = new_name()
+    arn = make_table(dynamodb, name)
     before = int(time.time())
-    dynamodb.put_item(TableName="stream.shape", Item={"p": {"S": "a"}, "n": {"N": "1.50"}})
+    dynamodb.put_item(TableName=name, Item={"p": {"S": "a"}, "n": {"N": "1.50"}})
     (record,) = read_all(streams, arn)
     assert record["eventName"] == "INSERT"
     assert record["eventVersion"] == "1.1"
@@ -111,12 +121,12 @@ def test_a_record_has_everything_that_the_service_says(server, dynamodb):
 
     description = streams.describe_stream(StreamArn=arn)["StreamDescription"]
     assert description["StreamStatus"] == "ENABLED"
-    assert description["TableName"] == "stream.shape"
+    assert description["TableName"] == name
     assert description["KeySchema"] == [{"AttributeName": "p", "KeyType": "HASH"}]
     assert arn.endswith(f"/stream/{description['StreamLabel']}")
-    listed = streams.list_streams(TableName="stream.shape")["Streams"]
+    listed = streams.list_streams(TableName=name)["Streams"]
     assert [stream["StreamArn"] for stream in listed] == [arn]
-    dynamodb.delete_table(TableName="stream.shape")
+    dynamodb.delete_table(TableName=name)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +151,7 @@ def test_view_types(server, dynamodb, view, images):
 
 def test_a_stream_is_disabled_and_enabled_again(server, dynamodb):
     streams = streams_client(server)
-    name = "stream.again"
+    name = new_name()
     first = make_table(dynamodb, name)
     dynamodb.put_item(TableName=name, Item={"p": {"S": "a"}})
 
