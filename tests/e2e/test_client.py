@@ -11,18 +11,21 @@ LIBRARY = BUILD / "package_test" / "client" / "library"
 EXPECTED = (ROOT / "examples" / "client" / "expected_output").read_text()
 
 
+needs_example = pytest.mark.skipif(not LIBRARY.exists(), reason="the example is not built: ctest -R package")
+
+
 def run_example(where):
-    if not LIBRARY.exists():
-        pytest.skip("the example is not built: ctest -R package")
     return subprocess.run([LIBRARY, where], capture_output=True, text=True, timeout=60)
 
 
+@needs_example
 def test_the_example_over_tcp(server):
     for host in ("127.0.0.1", "localhost"):
         done = run_example(f"{host}:{server.binary_port}")
         assert (done.returncode, done.stdout, done.stderr) == (0, EXPECTED, "")
 
 
+@needs_example
 def test_the_example_over_a_unix_socket(tmp_path):
     path = tmp_path / "socket"
     server = Server(tmp_path / "data", "--binary-socket", path).start()
@@ -32,6 +35,7 @@ def test_the_example_over_a_unix_socket(tmp_path):
     assert not path.exists()
 
 
+@needs_example
 def test_the_example_without_a_server(tmp_path):
     done = run_example(tmp_path / "nobody")
     assert done.returncode == 1
