@@ -83,8 +83,7 @@ class BinaryConnection::Request final : public BinaryCall {
     BinaryConnection& connection = *connection_;
     while (!cancelled_ && !connection.dead_ && !connection.stopping_) {
       const uint64_t all = connection.server_->answer_bytes_.load(std::memory_order_relaxed);
-      const size_t unsent = connection.out_.size() + connection.in_flight_.size();
-      if (connection.credit_ > 0 && unsent < kUnsentBytesMax &&
+      if (connection.credit_ > 0 && connection.unsent_bytes() < kUnsentBytesMax &&
           all < connection.options().answer_memory_bytes_max) {
         co_return true;
       }
@@ -150,17 +149,17 @@ io::Task<void> BinaryConnection::Read() {
     in_pass_ = false;
     StartSending();
     if (closing_ || dead_) break;
-    if (pass_requests_ >= kRequestsPerPass || pass_bytes >= kBytesPerPass) {
-      co_await io::Yield{};
-      continue;
-    }
-    if (waits_too_much()) {
+    if (is_ahead()) {
       // The kernel keeps what comes now, and slows the client down.
       io::Task<void> stop = stream_.Stop();
       co_await stop;
       for (auto piece = stream_.Take(); !piece.empty(); piece = stream_.Take()) partial_ += piece;
       ChargeRequests();
-      while (waits_too_much() && !closing_ && !dead_) co_await Progress{this};
+      while (is_ahead() && !closing_ && !dead_) co_await Progress{this};
+      continue;
+    }
+    if (pass_requests_ >= kRequestsPerPass || pass_bytes >= kBytesPerPass) {
+      co_await io::Yield{};
       continue;
     }
     if (stream_.ended()) break;
@@ -209,7 +208,7 @@ void BinaryConnection::Feed(std::string_view piece) {
 
 void BinaryConnection::ChargeRequests() {
   const size_t wanted =
-      waiting_bytes_ + (partial_.size() > kFreePartialBytes ? partial_.size() : 0);
+      waiting_.bytes() + (partial_.size() > kFreePartialBytes ? partial_.size() : 0);
   if (wanted > charged_bytes_) {
     if (!server_->request_memory_.TryTake(wanted - charged_bytes_)) {
       return Break("there are too many large requests at once");
@@ -220,7 +219,11 @@ void BinaryConnection::ChargeRequests() {
   charged_bytes_ = wanted;
 }
 
-bool BinaryConnection::waits_too_much() const { return waiting_bytes_ >= kWaitingBytesMax; }
+bool BinaryConnection::is_ahead() const {
+  // Answers within the credit stay below this: what is beyond it answers Pings and Cancels.
+  return waiting_.bytes() >= kWaitingBytesMax ||
+         unsent_bytes() > options().credit_bytes_max + kUnsentBytesMax;
+}
 
 void BinaryConnection::Break(std::string reason) {
   if (closing_) return;
@@ -320,13 +323,9 @@ void BinaryConnection::AddCredit(const Frame& frame) {
 }
 
 void BinaryConnection::Cancel(uint32_t request_id) {
-  for (size_t i = waiting_begin_; i < waiting_.size(); ++i) {
-    if (waiting_[i].header.request_id != request_id) continue;
-    const FrameHeader header = waiting_[i].header;
-    waiting_bytes_ -= sizeof(Waiting) + waiting_[i].payload.size();
-    waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(i));
+  if (const auto header = waiting_.Remove(request_id)) {
     ChargeRequests();
-    return AnswerError(header, protocol::Cancelled());
+    return AnswerError(*header, protocol::Cancelled());
   }
   const auto found = under_way_.find(request_id);
   if (found == under_way_.end()) return;  // too late
@@ -337,9 +336,7 @@ void BinaryConnection::Cancel(uint32_t request_id) {
 // ---- Requests
 
 bool BinaryConnection::IsUnderWay(uint32_t request_id) const {
-  if (under_way_.contains(request_id)) return true;
-  return std::any_of(waiting_.begin() + static_cast<ptrdiff_t>(waiting_begin_), waiting_.end(),
-                     [&](const Waiting& w) { return w.header.request_id == request_id; });
+  return under_way_.contains(request_id) || waiting_.Contains(request_id);
 }
 
 bool BinaryConnection::MayBegin() const {
@@ -352,9 +349,8 @@ void BinaryConnection::BeginOrWait(const Frame& frame) {
   if (IsUnderWay(frame.header.request_id)) {
     return Break(fmt::format("request id {} is under way", frame.header.request_id));
   }
-  if (waiting_begin_ == waiting_.size() && MayBegin()) return Begin(frame.header, frame.payload);
-  waiting_.push_back({frame.header, std::string(frame.payload)});
-  waiting_bytes_ += sizeof(Waiting) + frame.payload.size();
+  if (waiting_.empty() && MayBegin()) return Begin(frame.header, frame.payload);
+  waiting_.Push(frame.header, frame.payload);
   ChargeRequests();
 }
 
@@ -413,21 +409,13 @@ void BinaryConnection::AnswerError(const FrameHeader& request, const Status& sta
 
 bool BinaryConnection::BeginWaiting() {
   uint32_t begun = 0;
-  while (waiting_begin_ < waiting_.size() && MayBegin()) {
+  while (!waiting_.empty() && MayBegin()) {
     if (++begun > kRequestsPerPass) return false;
-    const Waiting request = std::move(waiting_[waiting_begin_++]);
-    waiting_bytes_ -= sizeof(Waiting) + request.payload.size();
+    const WaitingRequests::Entry request = waiting_.Pop();
     Begin(request.header, request.payload);
   }
-  if (waiting_begin_ == waiting_.size() && !waiting_.empty()) ForgetWaiting();
   ChargeRequests();
   return true;
-}
-
-void BinaryConnection::ForgetWaiting() {
-  waiting_ = {};
-  waiting_begin_ = 0;
-  waiting_bytes_ = 0;
 }
 
 // ---- Sending
@@ -445,7 +433,7 @@ void BinaryConnection::AppendGoodbye(std::string_view reason) {
 }
 
 void BinaryConnection::StartSending() {
-  const size_t bytes = out_.size() + in_flight_.size();
+  const size_t bytes = unsent_bytes();
   server_->answer_bytes_.fetch_add(bytes - counted_bytes_, std::memory_order_relaxed);
   counted_bytes_ = bytes;
   if (out_.empty() || sending_ || dead_) return;
@@ -474,7 +462,7 @@ io::Task<void> BinaryConnection::SendAll() {
   send_deadline_ns_ = kNeverNs;
   sending_ = false;
   StartSending();  // counts
-  if (waiting_begin_ < waiting_.size() || !sleepers_.empty()) ScheduleTick();
+  if (!waiting_.empty() || !sleepers_.empty()) ScheduleTick();
 }
 
 void BinaryConnection::ScheduleTick() {
@@ -512,11 +500,11 @@ void BinaryConnection::CutOff() {
 
 io::Task<void> BinaryConnection::Finish() {
   // What was asked for before is answered; what has no credit never is.
-  while (!dead_ && (running_ > 0 || (waiting_begin_ < waiting_.size() && MayBegin()))) {
+  while (!dead_ && (running_ > 0 || (!waiting_.empty() && MayBegin()))) {
     ScheduleTick();
     co_await Progress{this};
   }
-  ForgetWaiting();
+  waiting_.Clear();
   partial_ = {};
   ChargeRequests();
   if (!dead_) {
@@ -557,13 +545,13 @@ void BinaryConnection::Sweep(uint64_t now_ns) {
     return since_ns != kNeverNs && now_ns > since_ns && now_ns - since_ns > timeout_ms * 1'000'000;
   };
   if (now_ns > std::min(linger_deadline_ns_, thread_->stop_deadline_ns)) return CutOff();
-  const bool reads = !closing_ && !waits_too_much();
+  const bool reads = !closing_ && !is_ahead();
   if (now_ns > send_deadline_ns_ || (!greeted_ && late(heard_ns_, options().request_timeout_ms)) ||
       (reads && late(partial_since_ns_, options().request_timeout_ms))) {
     Add(thread_->counters.timeouts, 1);
     return CutOff();
   }
-  const bool idle = running_ == 0 && waiting_begin_ == waiting_.size() && !sending_ && !closing_;
+  const bool idle = running_ == 0 && waiting_.empty() && !sending_ && !closing_;
   if (idle && late(heard_ns_, options().idle_timeout_ms)) {
     goodbye_ = fmt::format("nothing was heard for {} ms", options().idle_timeout_ms);
     closing_ = true;
@@ -571,7 +559,7 @@ void BinaryConnection::Sweep(uint64_t now_ns) {
     return;
   }
   // What waits because all connections together have too much to send.
-  if (waiting_begin_ < waiting_.size() || !sleepers_.empty()) ScheduleTick();
+  if (!waiting_.empty() || !sleepers_.empty()) ScheduleTick();
 }
 
 }  // namespace varve::server

@@ -27,6 +27,7 @@
 #include "server/binary_operations.h"
 #include "server/binary_server.h"
 #include "server/prepared.h"
+#include "server/waiting_requests.h"
 
 namespace varve::server {
 
@@ -70,11 +71,6 @@ class BinaryConnection {
 
  private:
   class Request;
-  // A request that may not begin yet.
-  struct Waiting {
-    protocol::FrameHeader header;
-    std::string payload;
-  };
   // Resumed by the next WakeAll.
   struct Progress {
     BinaryConnection* connection;
@@ -101,7 +97,8 @@ class BinaryConnection {
   void Break(std::string reason);
   // Takes what is kept of requests from the budget of all connections.
   void ChargeRequests();
-  bool waits_too_much() const;
+  // Whether the client has sent so much more than it has taken that it must wait.
+  bool is_ahead() const;
 
   // ---- Requests
   void BeginOrWait(const protocol::Frame& frame);
@@ -112,10 +109,10 @@ class BinaryConnection {
   bool BeginWaiting();
   void AnswerError(const protocol::FrameHeader& request, const Status& status);
   bool IsUnderWay(uint32_t request_id) const;
-  void ForgetWaiting();
 
   // ---- Sending
   std::string& out();
+  size_t unsent_bytes() const { return out_.size() + in_flight_.size(); }
   void AppendGoodbye(std::string_view reason);
   void Charge(size_t frame_bytes) { credit_ -= static_cast<int64_t>(frame_bytes); }
   void StartSending();
@@ -136,9 +133,7 @@ class BinaryConnection {
   Prepared prepared_;
 
   std::string partial_;  // what was received and not parsed: part of a frame, or a pass's rest
-  std::vector<Waiting> waiting_;
-  size_t waiting_begin_ = 0;  // of those: the first that still waits
-  size_t waiting_bytes_ = 0;
+  WaitingRequests waiting_;
   size_t charged_bytes_ = 0;  // of the budget for requests
 
   // Suspended requests.

@@ -54,6 +54,24 @@ class BinaryClient {
     return SendBytes(FrameOf(type, id, payload));
   }
 
+  // Sends `bytes` again and again, until `bytes_max` or until the other end has taken nothing for a
+  // while; how much that was.
+  size_t SendUntilRefused(std::string_view bytes, size_t bytes_max) {
+    const timeval timeout{0, 300'000};
+    setsockopt(socket_.fd(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    size_t sent = 0;
+    size_t offset = 0;
+    while (sent < bytes_max) {
+      const ssize_t now =
+          send(socket_.fd(), bytes.data() + offset, bytes.size() - offset, MSG_NOSIGNAL);
+      if (now < 0 && errno == EINTR) continue;
+      if (now <= 0) break;
+      sent += static_cast<size_t>(now);
+      offset = (offset + static_cast<size_t>(now)) % bytes.size();
+    }
+    return sent;
+  }
+
   static std::string FrameOf(protocol::FrameType type, uint32_t id, std::string_view payload) {
     std::string bytes;
     protocol::AppendFrame({0, id, type, 0}, payload, bytes);

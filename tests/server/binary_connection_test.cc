@@ -279,6 +279,32 @@ TEST_P(BinaryConnectionTest, ARequestThatWaitsCanBeCancelled) {
   EXPECT_EQ(got->payload, "");  // the item was never put
 }
 
+TEST_P(BinaryConnectionTest, TheIdOfACancelledRequestMayBeUsedAgain) {
+  Start();
+  CreateTable("Letters");
+  BinaryClient client = ConnectAndGreet(/*credit_bytes=*/0);
+  const auto get = [](uint32_t id) {
+    return BinaryClient::RequestFrame(FrameType::kGetItem, id, Get("Letters", "a"));
+  };
+  std::string burst = get(1) + get(2) + get(3);
+  for (int i = 0; i < 1000; ++i) {
+    burst += BinaryClient::FrameOf(FrameType::kCancel, 2, "") + get(2);
+  }
+  ASSERT_TRUE(client.SendBytes(burst));
+  for (int i = 0; i < 1000; ++i) {
+    const auto cancelled = client.Receive();
+    ASSERT_TRUE(cancelled && cancelled->header.request_id == 2);
+    ASSERT_TRUE(absl::IsCancelled(cancelled->error()));
+  }
+  ASSERT_TRUE(client.GiveCredit(1 << 20));  // cancelled requests' answers take from it, too
+  for (const uint32_t id : {1, 3, 2}) {
+    const auto got = client.Receive();
+    ASSERT_TRUE(got);
+    EXPECT_FALSE(got->is_error());
+    EXPECT_EQ(got->header.request_id, id);
+  }
+}
+
 TEST_P(BinaryConnectionTest, AStreamWaitsForCreditAndCanBeCancelled) {
   Start();
   CreateTable("Letters");
@@ -330,6 +356,20 @@ TEST_P(BinaryConnectionTest, AClientThatNeverReadsIsBoundedAndHarmsNobody) {
     ids.insert(frame->header.request_id);
     deaf.GiveCredit(protocol::kFrameHeaderBytes + frame->payload.size());
   }
+}
+
+// Pongs need no credit, but somebody who takes them.
+TEST_P(BinaryConnectionTest, AClientThatPingsAndNeverReadsIsSlowedDown) {
+  options_.credit_bytes_max = 1 << 20;
+  Start();
+  BinaryClient client = ConnectAndGreet();
+  std::string pings;
+  for (int i = 0; i < 10'000; ++i) {
+    pings += BinaryClient::FrameOf(FrameType::kPing, 0, std::string(64, 'x'));
+  }
+  const size_t sent = client.SendUntilRefused(pings, /*bytes_max=*/size_t{256} << 20);
+  EXPECT_LT(sent, size_t{128} << 20);  // the server's bound, and what the sockets hold
+  EXPECT_LT(server_->Figures().answer_memory_bytes, size_t{4} << 20);
 }
 
 TEST_P(BinaryConnectionTest, MoreRequestsThanMayWaitSlowTheClientDown) {
