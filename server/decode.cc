@@ -239,28 +239,34 @@ void Read(const Members& json, item::Projection* to) {
   }
 }
 
-void Read(const Members& json, item::SecondaryIndex* to) {
+// What local and global indexes have.
+void ReadIndex(const Members& json, item::SecondaryIndex* to) {
   Read(json, "IndexName", &to->index_name);
   Read(json, &to->key_schema);
   Read(json, &to->projection);
+}
+
+void ReadGlobalIndex(const Members& json, item::SecondaryIndex* to) {
+  ReadIndex(json, to);
   Read(json, &to->provisioned_throughput);
   Read(json, &to->on_demand_throughput);
   Read(json, &to->warm_throughput);
 }
 
 void Read(const Members& json, std::string_view name,
+          void (*read_index)(const Members& json, item::SecondaryIndex* to),
           std::optional<std::vector<item::SecondaryIndex>>* to) {
   const auto value = FindMember(json, name);
   if (!value) return;
   std::vector<item::SecondaryIndex>& indexes = to->emplace();
   for (const dom::element& element : ArrayOf(*value)) {
-    if (!element.is_null()) Read(ObjectOf(element), &indexes.emplace_back());
+    if (!element.is_null()) read_index(ObjectOf(element), &indexes.emplace_back());
   }
 }
 
 void Read(const Members& json, item::GlobalSecondaryIndexUpdate* to) {
   if (const auto create = FindMember(json, "Create")) {
-    Read(ObjectOf(*create), &to->create.emplace());
+    ReadGlobalIndex(ObjectOf(*create), &to->create.emplace());
   }
   if (const auto update = FindMember(json, "Update")) {
     auto& index = to->update.emplace();
@@ -317,7 +323,7 @@ Status Read(const Members& json, std::string_view name, std::string_view item_na
   if (const auto item = FindMember(action_json, item_name)) {
     VARVE_ASSIGN_OR_RETURN(action.item, item::ItemFromJson(*item, item::ValueWording::kOlder));
   }
-  Read(action_json, "UpdateExpression", &action.update_expression);
+  if (name == "Update") Read(action_json, "UpdateExpression", &action.update_expression);
   Read(action_json, "ConditionExpression", &action.condition_expression);
   VARVE_RETURN_IF_ERROR(
       Read(action_json, &action.expression_parameters, item::ValueWording::kOlder));
@@ -325,10 +331,10 @@ Status Read(const Members& json, std::string_view name, std::string_view item_na
   return {};
 }
 
-// Statement and what belongs to it.
-Status Read(const Members& json, item::ParameterizedStatement* to) {
+// Statement and what belongs to it. Those of transactions have no ConsistentRead.
+Status Read(const Members& json, bool has_consistent_read, item::ParameterizedStatement* to) {
   Read(json, "Statement", &to->statement);
-  Read(json, "ConsistentRead", &to->consistent_read);
+  if (has_consistent_read) Read(json, "ConsistentRead", &to->consistent_read);
   to->return_old_on_condition_check_failure = WantsOldOnCheckFailure(json);
   const auto parameters = FindMember(json, "Parameters");
   if (!parameters) return {};
@@ -347,14 +353,14 @@ Status Read(const Members& json, item::ParameterizedStatement* to) {
   return {};
 }
 
-Status Read(const Members& json, std::string_view name,
+Status Read(const Members& json, std::string_view name, bool have_consistent_read,
             std::vector<item::ParameterizedStatement>* to) {
   const auto statements = FindMember(json, name);
   if (!statements) return {};
   for (const dom::element& element : ArrayOf(*statements)) {
     item::ParameterizedStatement& statement = to->emplace_back();
     if (element.is_null()) continue;
-    VARVE_RETURN_IF_ERROR(Read(ObjectOf(element), &statement));
+    VARVE_RETURN_IF_ERROR(Read(ObjectOf(element), have_consistent_read, &statement));
   }
   return {};
 }
@@ -363,20 +369,21 @@ Status Read(const Members& json, std::string_view name,
 
 Status Decode(const Members& json, item::BatchExecuteStatementRequest* request) {
   Read(json, &request->return_consumed_capacity);
-  return Read(json, "Statements", &request->statements);
+  return Read(json, "Statements", /*have_consistent_read=*/true, &request->statements);
 }
 
 Status Decode(const Members& json, item::ExecuteStatementRequest* request) {
   Read(json, "NextToken", &request->next_token);
   Read(json, "Limit", &request->limit);
   Read(json, &request->return_consumed_capacity);
-  return Read(json, &request->statement);
+  return Read(json, /*has_consistent_read=*/true, &request->statement);
 }
 
 Status Decode(const Members& json, item::ExecuteTransactionRequest* request) {
   Read(json, "ClientRequestToken", &request->client_request_token);
   Read(json, &request->return_consumed_capacity);
-  return Read(json, "TransactStatements", &request->transact_statements);
+  return Read(json, "TransactStatements", /*have_consistent_read=*/false,
+              &request->transact_statements);
 }
 
 Status Decode(const Members& json, item::BatchGetItemRequest* request) {
@@ -413,8 +420,8 @@ Status Decode(const Members& json, item::CreateTableRequest* request) {
   Read(json, &request->key_schema);
   Read(json, &request->billing_mode);
   Read(json, &request->provisioned_throughput);
-  Read(json, "LocalSecondaryIndexes", &request->local_secondary_indexes);
-  Read(json, "GlobalSecondaryIndexes", &request->global_secondary_indexes);
+  Read(json, "LocalSecondaryIndexes", ReadIndex, &request->local_secondary_indexes);
+  Read(json, "GlobalSecondaryIndexes", ReadGlobalIndex, &request->global_secondary_indexes);
   Read(json, &request->table_class);
   Read(json, "DeletionProtectionEnabled", &request->deletion_protection_enabled);
   Read(json, &request->on_demand_throughput);

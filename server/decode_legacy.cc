@@ -39,7 +39,7 @@ class Decoder {
     return {};
   }
 
-  Status Decode(const Members& json, expression::LegacyCondition* to) const {
+  Status DecodeCondition(const Members& json, expression::LegacyCondition* to) const {
     if (const auto name = FindMember(json, "ComparisonOperator")) {
       to->comparison_operator = expression::ComparisonOperatorNamed(TextOf(*name));
     }
@@ -51,6 +51,12 @@ class Decoder {
         }));
       }
     }
+    return {};
+  }
+
+  // A condition of Expected, which may say what it expects in another way.
+  Status DecodeExpected(const Members& json, expression::LegacyCondition* to) const {
+    VARVE_RETURN_IF_ERROR(DecodeCondition(json, to));
     if (const auto value_json = FindMember(json, "Value")) {
       VARVE_RETURN_IF_ERROR(Decode(*value_json, &to->invalid_value,
                                    [&](item::Value value) { to->value = std::move(value); }));
@@ -59,7 +65,7 @@ class Decoder {
     return {};
   }
 
-  Status Decode(const Members& json, expression::AttributeUpdate* to) const {
+  Status DecodeUpdate(const Members& json, expression::AttributeUpdate* to) const {
     if (const auto action = FindMember(json, "Action")) to->action = ActionNamed(TextOf(*action));
     const auto value_json = FindMember(json, "Value");
     if (!value_json) return {};
@@ -67,14 +73,16 @@ class Decoder {
                   [&](item::Value value) { to->value = std::move(value); });
   }
 
-  // A map of either, by attribute.
-  template <typename Entries>
-  Status DecodeMap(const dom::element& json, std::optional<Entries>* to) const {
+  // A map of such, by attribute.
+  template <typename Entry, typename Entries>
+  Status DecodeMap(const dom::element& json,
+                   Status (Decoder::*decode)(const Members& json, Entry* to) const,
+                   std::optional<Entries>* to) const {
     Entries& entries = to->emplace();
     return ForEachMember(ObjectOf(json), [&](std::string_view name, const dom::element& entry) {
       auto& added = entries.emplace_back();
       added.first = name;
-      return Decode(ObjectOf(entry), &added.second);
+      return (this->*decode)(ObjectOf(entry), &added.second);
     });
   }
 
@@ -93,7 +101,10 @@ Status DecodeLegacy(const Members& json, const LegacyNames& names, item::ValueWo
   // Of members with the same name the last counts: the schema has looked at no other.
   if (!names.conditions.empty()) {
     if (const auto conditions = FindMember(json, names.conditions)) {
-      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*conditions, &parameters().conditions));
+      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(
+          *conditions,
+          names.conditions == "Expected" ? &Decoder::DecodeExpected : &Decoder::DecodeCondition,
+          &parameters().conditions));
     }
     if (const auto connect = FindMember(json, "ConditionalOperator")) {
       parameters().conditional_operator = TextOf(*connect) == "OR"
@@ -103,12 +114,14 @@ Status DecodeLegacy(const Members& json, const LegacyNames& names, item::ValueWo
   }
   if (names.key_conditions) {
     if (const auto conditions = FindMember(json, "KeyConditions")) {
-      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*conditions, &parameters().key_conditions));
+      VARVE_RETURN_IF_ERROR(
+          decoder.DecodeMap(*conditions, &Decoder::DecodeCondition, &parameters().key_conditions));
     }
   }
   if (names.attribute_updates) {
     if (const auto updates = FindMember(json, "AttributeUpdates")) {
-      VARVE_RETURN_IF_ERROR(decoder.DecodeMap(*updates, &parameters().attribute_updates));
+      VARVE_RETURN_IF_ERROR(
+          decoder.DecodeMap(*updates, &Decoder::DecodeUpdate, &parameters().attribute_updates));
     }
   }
   if (!names.attributes_to_get) return {};

@@ -33,7 +33,8 @@ std::string_view WithoutParameters(std::string_view content_type) {
 class RequestParser::Impl final : public http::basic_parser<true> {
  public:
   Impl(RequestParser* owner, const HttpLimits& limits) : owner_(owner) {
-    header_limit(limits.header_bytes_max);
+    // The header's length is looked at before: Beast applies its limit to what it is given at once.
+    header_limit(std::numeric_limits<std::uint32_t>::max());
     body_limit(limits.body_bytes_max);
     eager(true);
   }
@@ -121,7 +122,8 @@ class RequestParser::Impl final : public http::basic_parser<true> {
 };
 
 RequestParser::RequestParser(const HttpLimits& limits, MemoryBudget* budget, HttpRequest* request)
-    : body_bytes_max_(limits.body_bytes_max),
+    : header_bytes_max_(limits.header_bytes_max),
+      body_bytes_max_(limits.body_bytes_max),
       budget_(budget),
       request_(request),
       impl_(std::make_unique<Impl>(this, limits)) {
@@ -147,10 +149,20 @@ bool RequestParser::ReserveBody(size_t bytes, size_t content_length) {
   return true;
 }
 
+bool RequestParser::IsHeaderTooLong(std::string_view bytes) const {
+  if (header_bytes_ + bytes.size() <= header_bytes_max_) return false;
+  // Beast takes whole lines: `bytes` begin with one, perhaps the empty one that ends the header.
+  if (header_bytes_ > 0 && bytes.starts_with("\r\n")) return header_bytes_ + 2 > header_bytes_max_;
+  const size_t end = bytes.find("\r\n\r\n");
+  return end == std::string_view::npos || header_bytes_ + end + 4 > header_bytes_max_;
+}
+
 RequestParser::Result RequestParser::Feed(std::string_view bytes, size_t* consumed) {
   *consumed = 0;
   if (bytes.empty()) return Result::kNeedMore;
-  // Beast wants the last chunk's five bytes at once; so many always come before a chunked body ends.
+  if (!impl_->is_header_done() && IsHeaderTooLong(bytes)) return Result::kHeaderTooLong;
+  // Beast wants the last chunk's five bytes at once; so many always come before a chunked body
+  // ends.
   constexpr size_t kLastChunkBytes = 5;
   if (impl_->is_header_done() && impl_->chunked() && bytes.size() < kLastChunkBytes) {
     return Result::kNeedMore;
@@ -158,10 +170,10 @@ RequestParser::Result RequestParser::Feed(std::string_view bytes, size_t* consum
   error_code error;
   *consumed = impl_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (*consumed > 0) started_ = true;
+  if (!impl_->is_header_done()) header_bytes_ += *consumed;
   if (!error) return impl_->is_done() ? Result::kDone : Result::kNeedMore;
   if (error == http::error::need_more) return Result::kNeedMore;
   if (no_memory_) return Result::kNoMemory;
-  if (error == http::error::header_limit) return Result::kHeaderTooLong;
   if (error == http::error::body_limit) return Result::kBodyTooLong;
   error_ = error.message();
   return Result::kMalformed;

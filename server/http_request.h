@@ -43,7 +43,7 @@ class MemoryBudget {
 inline constexpr size_t kBodyPaddingBytes = 64;
 
 struct HttpLimits {
-  uint32_t header_bytes_max = 16 << 10;
+  uint32_t header_bytes_max = 16 << 10;  // from the request line to the empty line, both counted
   size_t body_bytes_max = size_t{16} << 20;
 };
 
@@ -121,14 +121,19 @@ class RequestParser {
   class Impl;
   friend class Impl;
 
+  // Whether the header, of which `bytes` are next, is known to be longer than it may be.
+  bool IsHeaderTooLong(std::string_view bytes) const;
+
   Result BeginDecoding();
 
   // Makes room for `bytes` more of the body. False if the budget forbids it.
   bool ReserveBody(size_t bytes, size_t content_length);
 
+  const size_t header_bytes_max_;
   const size_t body_bytes_max_;
   MemoryBudget* const budget_;
   HttpRequest* const request_;
+  size_t header_bytes_ = 0;  // consumed of a header that has not ended
   size_t budget_taken_bytes_ = 0;
   size_t compressed_charge_bytes_ = 0;  // of those, what compressed_ took
   std::string compressed_;              // the body as it came, while it is decoded

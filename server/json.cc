@@ -5,6 +5,18 @@
 
 namespace varve::server {
 
+simdjson::dom::array EmptyArray() {
+  static simdjson::dom::parser parser;
+  static const simdjson::dom::array array = parser.parse(std::string_view("[]"));
+  return array;
+}
+
+simdjson::dom::object EmptyObject() {
+  static simdjson::dom::parser parser;
+  static const simdjson::dom::object object = parser.parse(std::string_view("{}"));
+  return object;
+}
+
 int64_t IntegerOf(const simdjson::dom::element& value) {
   int64_t integer;
   if (value.get_int64().get(integer) == simdjson::SUCCESS) return integer;

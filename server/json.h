@@ -18,18 +18,22 @@
 
 namespace varve::server {
 
-// Each is for an element of that type only.
+simdjson::dom::array EmptyArray();
+simdjson::dom::object EmptyObject();
+
+// Each is for an element of that type only: asking one of another is a mistake of the program,
+// which takes it for an empty one.
 inline simdjson::dom::array ArrayOf(const simdjson::dom::element& value) {
   simdjson::dom::array array;
-  [[maybe_unused]] const auto error = value.get_array().get(array);
-  assert(error == simdjson::SUCCESS);
-  return array;
+  if (value.get_array().get(array) == simdjson::SUCCESS) return array;
+  assert(false);
+  return EmptyArray();
 }
 inline simdjson::dom::object ObjectOf(const simdjson::dom::element& value) {
   simdjson::dom::object object;
-  [[maybe_unused]] const auto error = value.get_object().get(object);
-  assert(error == simdjson::SUCCESS);
-  return object;
+  if (value.get_object().get(object) == simdjson::SUCCESS) return object;
+  assert(false);
+  return EmptyObject();
 }
 inline std::string_view TextOf(const simdjson::dom::element& value) {
   std::string_view text;

@@ -227,6 +227,20 @@ TEST_F(HttpRequestTest, BoundsTheHeader) {
   EXPECT_EQ(Parse("GET /" + long_value + " HTTP/1.1\r\n\r\n", 100), Result::kHeaderTooLong);
 }
 
+TEST_F(HttpRequestTest, TheHeadersBoundIsExactHoweverItArrives) {
+  const std::string line = "GET / HTTP/1.1\r\n", fields = "name: value\r\nother: value\r\n\r\n";
+  // What follows counts for the next request.
+  const std::string stream = line + fields + line + fields;
+  for (size_t piece = 1; piece <= stream.size(); ++piece) {
+    limits_.header_bytes_max = line.size() + fields.size();
+    EXPECT_EQ(Parse(stream, piece), Result::kDone) << "in pieces of " << piece;
+    limits_.header_bytes_max = line.size() + fields.size() - 1;
+    EXPECT_EQ(Parse(stream, piece), Result::kHeaderTooLong) << "in pieces of " << piece;
+    limits_.header_bytes_max = line.size() + 2;
+    EXPECT_EQ(Parse(line + "\r\n" + stream, piece), Result::kDone) << "in pieces of " << piece;
+  }
+}
+
 TEST_F(HttpRequestTest, BoundsTheBodyAnnouncedOrNot) {
   limits_.body_bytes_max = 10;
   EXPECT_EQ(Parse("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n0123456789"), Result::kDone);
