@@ -240,9 +240,10 @@ io::Task<StatusOr<SequenceNumber>> DbImpl::Write(const WriteBatch& batch, WriteO
 }
 
 StatusOr<SequenceNumber> DbImpl::WriteNow(const WriteBatch& batch, const WriteOptions& options) {
-  const bool may_wait = options_.durability == Durability::kDurable || options.sync ||
-                        Pressure() > 0 || batch.empty();
-  if (!may_wait) {
+  const bool durable = options_.durability == Durability::kDurable;
+  const bool needs_task =
+      (durable ? !io_.has_threads() : options.sync) || Pressure() > 0 || batch.empty();
+  if (!needs_task) {
     VARVE_RETURN_IF_ERROR(batch.Validate());
     Commit commit;
     commit.payload = batch.payload();
@@ -251,7 +252,15 @@ StatusOr<SequenceNumber> DbImpl::WriteNow(const WriteBatch& batch, const WriteOp
     if (admission == Admission::kRefused) return refusal;
     if (admission == Admission::kAppended) {
       CountWrite(batch);
-      ApplyDue();
+      if (durable) {
+        const Status status = log_->WaitDurableNow(commit.end);
+        if (!status.ok()) {
+          Wake();
+          if (Withdraw(commit)) return status;
+        }
+      } else {
+        ApplyDue();
+      }
       if (!commit.applied.IsSet()) io::BlockOn(io_, WaitFor(commit.applied));
       return commit.sequence;
     }

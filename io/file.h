@@ -90,6 +90,11 @@ class File {
   // for opening things.
   virtual StatusOr<size_t> ReadNow(uint64_t offset, std::span<char> into) = 0;
 
+  // Write on the calling thread, which waits in the system call: for a thread that has nothing else
+  // to do. Where an executor's write is completed by a thread of the kernel, which has to be
+  // scheduled first, this one's caller is woken by the device. Not in the simulation.
+  virtual Status WriteNow(uint64_t offset, std::string_view bytes) = 0;
+
   // Blocking metadata calls, for background threads and opening.
   virtual StatusOr<uint64_t> Size() = 0;
   // Reserves disk space for [0, bytes) and extends the size to `bytes`; what was not written reads

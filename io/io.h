@@ -78,6 +78,9 @@ class Io {
   // ---- Execution
   virtual std::unique_ptr<Worker> StartWorker(const WorkerOptions& options) = 0;
 
+  // Whether threads run side by side, so that one may block until another has done something.
+  virtual bool has_threads() const = 0;
+
   // Runs `task` to its end on the calling thread, which is not an executor's (except in the
   // simulation, where this runs the world until the task is done). Use BlockOn.
   virtual void Run(Task<void> task) = 0;

@@ -99,6 +99,10 @@ class SimFile final : public File {
     return static_cast<size_t>(result);
   }
 
+  Status WriteNow(uint64_t offset, std::string_view bytes) override {
+    return FailedPrecondition("{}: a simulated disk writes while time goes by only", path());
+  }
+
   StatusOr<uint64_t> Size() override {
     if (!record_.disk->IsAlive(*record_.node)) return CrashedStatus();
     return record_.node->size;

@@ -169,6 +169,7 @@ class SimIo final : public Io {
   StatusOr<std::unique_ptr<File>> Lock(const std::string& path) override;
 
   std::unique_ptr<Worker> StartWorker(const WorkerOptions& options) override;
+  bool has_threads() const override { return false; }
   void Run(Task<void> task) override;
 
  private:

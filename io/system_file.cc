@@ -99,6 +99,20 @@ class SystemFile final : public File {
     return done;
   }
 
+  Status WriteNow(uint64_t offset, std::string_view bytes) override {
+    size_t done = 0;
+    while (done < bytes.size()) {
+      const size_t wanted = std::min(bytes.size() - done, kTransferBytesMax);
+      const ssize_t result =
+          pwrite(fd_, bytes.data() + done, wanted, static_cast<off_t>(offset + done));
+      if (result < 0 && errno == EINTR) continue;
+      if (result < 0) return Failed(-errno, offset + done, "write");
+      if (result == 0) return Failed(-EIO, offset + done, "write");
+      done += static_cast<size_t>(result);
+    }
+    return absl::OkStatus();
+  }
+
   StatusOr<uint64_t> Size() override {
     struct stat status;
     if (fstat(fd_, &status) != 0) return ErrnoStatus(errno, path(), "stat");

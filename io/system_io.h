@@ -36,6 +36,7 @@ class SystemIo : public Io {
   StatusOr<std::unique_ptr<File>> Lock(const std::string& path) final;
 
   std::unique_ptr<Worker> StartWorker(const WorkerOptions& options) final;
+  bool has_threads() const final { return true; }
   void Run(Task<void> task) final;
 
   // Executors that foreign threads may have borrowed at one time; the next Run waits for one.

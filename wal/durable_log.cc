@@ -1,19 +1,23 @@
-// The durable medium: group commit from registered buffers, several groups in flight.
+// The durable medium: group commit from registered buffers.
 //
 // A record goes into the open group. A group is closed, and padded to a page, when it is full, when
 // the segment is left, or when a leader takes it: somebody who waits for durability (or for room)
-// and finds fewer than the allowed number of groups in flight. Groups are written in the order of
-// the log and complete in any order; a group counts as in flight until all before it are durable
-// too.
+// when one more group may be in flight (CanLead). Groups are written in the order of the log and
+// complete in any order; a group counts as in flight until all before it are durable too.
+//
+// Those who wait are tasks, parked one by one and resumed on their executors, or threads, which
+// sleep group by group and are woken together.
 //
 // No page is ever written twice in one life of a segment: a failed or torn write can harm nothing
 // that was acknowledged. The price is a page for each group, however small.
 #include <absl/container/inlined_vector.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <optional>
 
+#include "io/doorbell.h"
 #include "wal/log_base.h"
 
 namespace varve::wal {
@@ -33,6 +37,7 @@ class DurableLog final : public LogBase {
   AppendResult Roll() override;
   io::Task<Status> Room(size_t payload_bytes) override;
   io::Task<Status> WaitDurable(Lsn lsn) override;
+  Status WaitDurableNow(Lsn lsn) override;
 
  protected:
   io::Task<void> Drain() override;
@@ -41,17 +46,22 @@ class DurableLog final : public LogBase {
 
  private:
   struct Group {
+    uint64_t number = 0;
     std::shared_ptr<Segment> segment;
     char* data = nullptr;
     size_t capacity = 0;
     std::unique_ptr<io::BufferRegion> own;  // of a record larger than a buffer
     Lsn start = 0;
     size_t used = 0;
+    uint64_t records = 0;
+    uint32_t threads = 0;  // that have gone to sleep until it is durable
     bool done = false;
     Status status;
 
     Lsn end() const { return start + used; }
   };
+
+  static constexpr uint64_t kFewWriters = 6;
 
   // Why somebody is parked.
   enum class Purpose : uint8_t { kDurable, kRoom, kDrain };
@@ -70,13 +80,20 @@ class DurableLog final : public LogBase {
     Woken& operator=(const Woken&) = delete;
     ~Woken() { Wake(); }
     void Add(const io::Waiter& waiter) { waiters_.push_back(waiter); }
+    void AddAllOf(io::Doorbell& bell) { bells_.push_back(&bell); }
+    void AddOneOf(io::Doorbell& bell) { leader_ = &bell; }
     void Wake() {
+      if (leader_ != nullptr) std::exchange(leader_, nullptr)->RingOne();
       for (const io::Waiter& waiter : waiters_) waiter.Wake();
+      for (io::Doorbell* const bell : bells_) bell->RingAll();
       waiters_.clear();
+      bells_.clear();
     }
 
    private:
+    io::Doorbell* leader_ = nullptr;
     absl::InlinedVector<io::Waiter, 16> waiters_;
+    absl::InlinedVector<io::Doorbell*, 4> bells_;
   };
 
   // What somebody who waits does next.
@@ -103,8 +120,21 @@ class DurableLog final : public LogBase {
   bool Pending() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return !closed_.empty() || open_ != nullptr;
   }
+  // Records whose writers are here: of the group delivered last, whose writers are about to come
+  // again, in flight, and gathered.
+  uint64_t Writers() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    uint64_t records = last_records_ + (open_ != nullptr ? open_->records : 0);
+    for (const auto& group : flying_) records += group->records;
+    return records;
+  }
+  // Where many write, an open group gathers while another is under way: one write after the other
+  // that carries many records is faster than several with few. A few writers have a second in
+  // flight. What is full gains nothing by waiting.
   bool CanLead() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return failed_.ok() && Pending() && flying_.size() < options_.groups_in_flight_max;
+    if (!failed_.ok() || !Pending()) return false;
+    const bool gathers = closed_.empty() && Writers() > kFewWriters;
+    const size_t in_flight_max = gathers ? 1 : closed_.empty() ? 2 : options_.groups_in_flight_max;
+    return flying_.size() < std::min<size_t>(in_flight_max, options_.groups_in_flight_max);
   }
   // No group before the failed one can become durable any more.
   bool FailureReached() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
@@ -118,6 +148,7 @@ class DurableLog final : public LogBase {
 
   Group* TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   io::Task<void> WriteGroup(Group* group);
+  void WriteGroupNow(Group* group);
   void Complete(Group* group, Status status);
   void Deliver(Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CallLeader(Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -134,8 +165,22 @@ class DurableLog final : public LogBase {
     Group* group = nullptr;
     uint64_t segment_bytes = 0;
     Status status;
+    // kPark, for a thread: what to sleep on.
+    io::Doorbell* bell = nullptr;
+    uint32_t seen = 0;
   };
-  Decision Decide(Purpose purpose, Lsn lsn);
+  Decision Decide(Purpose purpose, Lsn lsn, bool thread = false);
+
+  // Whether a task that is about to lead should first let others on its executor run: where several
+  // write, those whom the last group has released are about to come again, and find room in this
+  // group instead of waiting for it. `waited`: for another's group, just now. (A thread does not
+  // yield: beside threads that compute it would get its core back milliseconds later.)
+  bool HasCompany(Lsn lsn, bool waited) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Threads sleep by group.
+  io::Doorbell& BellOf(uint64_t group) { return bells_[group % kBells]; }
+  // Counts a thread that is going to sleep until `lsn` is durable.
+  io::Doorbell& BellFor(Lsn lsn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Suspends until the step may have become another than kPark.
   struct Park {
@@ -163,6 +208,12 @@ class DurableLog final : public LogBase {
   bool delivering_ ABSL_GUARDED_BY(mutex_) = false;
   Lsn acknowledged_lsn_ ABSL_GUARDED_BY(mutex_) = 0;  // on_durable has been told
   std::vector<Parked> parked_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_records_ ABSL_GUARDED_BY(mutex_) = 0;  // of the group delivered last
+  uint64_t groups_made_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_delivered_ ABSL_GUARDED_BY(mutex_) = 0;  // its number
+  // More than there are groups at any time, so that none is woken for another.
+  static constexpr uint64_t kBells = 64;
+  std::array<io::Doorbell, kBells> bells_;
 };
 
 void DurableLog::BeginSegment() {
@@ -186,6 +237,7 @@ void DurableLog::BeginSegment() {
 
 void DurableLog::WakeAll() {
   Woken woken;
+  for (io::Doorbell& bell : bells_) woken.AddAllOf(bell);
   Unpark([](const Parked&) { return true; }, woken);
 }
 
@@ -230,6 +282,7 @@ void DurableLog::CloseOpenGroup(RecordType last) {
 
 void DurableLog::OpenGroup(size_t bytes_min) {
   open_ = std::make_unique<Group>();
+  open_->number = ++groups_made_;
   open_->segment = segment_;
   open_->start = next_lsn_;
   if (bytes_min > options_.group_bytes_max) {
@@ -293,6 +346,7 @@ AppendResult DurableLog::Append(SequenceNumber sequence,
                      durable_lsn(), payload, payload_bytes);
     result = {AppendResult::State::kAppended, next_lsn_, next_lsn_ + record_bytes};
     open_->used += record_bytes;
+    ++open_->records;
     next_lsn_ += record_bytes;
     ++stats_.records;
     stats_.record_bytes += record_bytes;
@@ -324,6 +378,11 @@ DurableLog::Group* DurableLog::TakeGroup() {
   return flying_.back().get();
 }
 
+void DurableLog::WriteGroupNow(Group* group) {
+  const uint64_t offset = OffsetOf(*group->segment, group->start);
+  Complete(group, group->segment->file->WriteNow(offset, {group->data, group->used}));
+}
+
 io::Task<void> DurableLog::WriteGroup(Group* group) {
   const io::BufferRegion* region = group->own == nullptr ? region_.get() : nullptr;
   const uint64_t offset = OffsetOf(*group->segment, group->start);
@@ -347,6 +406,9 @@ void DurableLog::Complete(Group* group, Status status) {
     Fail(Unavailable("the log failed: {}", Message(group->status)));
   }
   Deliver(woken);
+  if (!failed_.ok()) {
+    for (io::Doorbell& bell : bells_) woken.AddAllOf(bell);
+  }
   Unpark(
       [&](const Parked& parked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
         const Step step = StepOf(parked.purpose, parked.lsn);
@@ -363,8 +425,13 @@ void DurableLog::Deliver(Woken& woken) {
   delivering_ = true;
   while (true) {
     Lsn durable = 0;
+    absl::InlinedVector<io::Doorbell*, 4> bells;
     while (!flying_.empty() && flying_.front()->done && flying_.front()->status.ok()) {
-      durable = flying_.front()->end();
+      Group& group = *flying_.front();
+      durable = group.end();
+      last_delivered_ = group.number;
+      last_records_ = group.records;
+      bells.push_back(&BellOf(group.number));
       flying_.pop_front();
     }
     if (durable == 0) break;
@@ -376,6 +443,7 @@ void DurableLog::Deliver(Woken& woken) {
     if (options_.on_durable) options_.on_durable(durable);
     mutex_.Lock();
     acknowledged_lsn_ = durable;
+    for (io::Doorbell* const bell : bells) woken.AddAllOf(*bell);
     Unpark(
         [&](const Parked& parked) {
           return parked.purpose == Purpose::kDurable && parked.lsn <= durable;
@@ -389,7 +457,12 @@ void DurableLog::Deliver(Woken& woken) {
 void DurableLog::CallLeader(Woken& woken) {
   if (!CanLead()) return;
   const Lsn from = FirstPendingLsn();
+  const Group& first = closed_.empty() ? *open_ : *closed_.front();
   bool called = false;
+  if (first.threads > 0) {
+    woken.AddOneOf(BellOf(first.number));
+    called = true;
+  }
   Unpark(
       [&](const Parked& parked) {
         const bool chosen = !called && (parked.purpose == Purpose::kRoom ||
@@ -444,7 +517,23 @@ DurableLog::Step DurableLog::StepOf(Purpose purpose, Lsn lsn) const {
   return Step::kDone;
 }
 
-DurableLog::Decision DurableLog::Decide(Purpose purpose, Lsn lsn) {
+io::Doorbell& DurableLog::BellFor(Lsn lsn) {
+  const auto holds = [lsn](const std::unique_ptr<Group>& group) {
+    return group != nullptr && lsn > group->start && lsn <= group->end();
+  };
+  Group* found = holds(open_) ? open_.get() : nullptr;
+  for (const auto* groups : {&closed_, &flying_}) {
+    for (const auto& group : *groups) {
+      if (holds(group)) found = group.get();
+    }
+  }
+  // Else it is just being delivered.
+  if (found == nullptr) return BellOf(last_delivered_);
+  ++found->threads;
+  return BellOf(found->number);
+}
+
+DurableLog::Decision DurableLog::Decide(Purpose purpose, Lsn lsn, bool thread) {
   Woken woken;
   absl::MutexLock lock(&mutex_);
   Decision decision;
@@ -457,12 +546,23 @@ DurableLog::Decision DurableLog::Decide(Purpose purpose, Lsn lsn) {
     decision.segment_bytes = PlaceOrRoll(lsn).lack.segment_bytes;
   } else if (decision.step == Step::kFailed) {
     decision.status = failed_.ok() ? LostStatus(lsn) : failed_;
+  } else if (decision.step == Step::kPark && thread) {
+    decision.bell = &BellFor(lsn);
+    decision.seen = decision.bell->count();
   }
   return decision;
 }
 
+bool DurableLog::HasCompany(Lsn lsn, bool waited) const {
+  absl::MutexLock lock(&mutex_);
+  if (DurableStep(lsn) != Step::kLead || !closed_.empty() || !flying_.empty()) return false;
+  return waited || last_records_ > 1 || open_->records > 1;
+}
+
 io::Task<Status> DurableLog::WaitDurable(Lsn lsn) {
+  bool waited = false;
   while (true) {
+    if (HasCompany(lsn, waited)) co_await io::Yield();
     const Decision decision = Decide(Purpose::kDurable, lsn);
     switch (decision.step) {
       case Step::kDone:
@@ -475,6 +575,26 @@ io::Task<Status> DurableLog::WaitDurable(Lsn lsn) {
       case Step::kPrepare:
       case Step::kPark:
         co_await Park{*this, Purpose::kDurable, lsn};
+        waited = true;
+        break;
+    }
+  }
+}
+
+Status DurableLog::WaitDurableNow(Lsn lsn) {
+  while (true) {
+    const Decision decision = Decide(Purpose::kDurable, lsn, /*thread=*/true);
+    switch (decision.step) {
+      case Step::kDone:
+        return absl::OkStatus();
+      case Step::kFailed:
+        return decision.status;
+      case Step::kLead:
+        WriteGroupNow(decision.group);
+        break;
+      case Step::kPrepare:
+      case Step::kPark:
+        decision.bell->Wait(decision.seen);
         break;
     }
   }

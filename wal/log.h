@@ -1,9 +1,8 @@
 // Log: the one write-ahead log of a database, in one of two media.
 //
 //   durable   Records gather in a group in memory. Whoever waits for durability leads: it closes
-//   the
-//             group and writes it, direct and synchronous, while others fill the next. Several
-//             groups are in flight; they are acknowledged in order.
+//             the group and writes it, direct and synchronous, while others fill the next. A few
+//             groups may be in flight; they are acknowledged in order.
 //   relaxed   Append copies the record into a mapped file: it survives the process at once, and a
 //             power cut after WaitDurable.
 //
@@ -61,7 +60,7 @@ struct LogOptions {
   uint64_t spare_segments_max = 4;
 
   // Durable medium: the size of a group, a multiple of 4096 (a larger record is a group by itself,
-  // one at a time), and how many may be under way. Memory: (groups_in_flight_max + 2) *
+  // one at a time), and how many full ones may be under way. Memory: (groups_in_flight_max + 2) *
   // group_bytes_max.
   size_t group_bytes_max = size_t{256} << 10;
   uint32_t groups_in_flight_max = 4;
@@ -153,6 +152,9 @@ class Log {
   // Waits until everything before `lsn` (at most appended_lsn()) is durable and on_durable has been
   // told. Fails if that did not come to pass because the log failed.
   virtual io::Task<Status> WaitDurable(Lsn lsn) = 0;
+
+  // The same for a thread of no executor, which sleeps meanwhile. Not in the simulation.
+  virtual Status WaitDurableNow(Lsn lsn) = 0;
 
   io::Task<Status> Sync() { return WaitDurable(appended_lsn()); }
 

@@ -20,6 +20,7 @@ class RelaxedLog final : public LogBase {
   AppendResult Roll() override;
   io::Task<Status> Room(size_t payload_bytes) override;
   io::Task<Status> WaitDurable(Lsn lsn) override;
+  Status WaitDurableNow(Lsn lsn) override { return io::BlockOn(io_, WaitDurable(lsn)); }
   LogStats Stats() const override;
 
  protected:

@@ -10,11 +10,11 @@ namespace {
 
 // Zeros are written one such piece at a time: durable commits go to the same disk meanwhile, and
 // what stands before them in its queue they wait for. The relaxed medium writes to the page cache.
-constexpr size_t kZeroBytesDurable = size_t{512} << 10;
+constexpr size_t kZeroBytesDurable = size_t{256} << 10;
 // A large segment takes its time, if it has it: about 100 MB/s, of a disk that gives ten times
 // that.
 constexpr uint64_t kPacedBytesMin = uint64_t{16} << 20;
-constexpr uint64_t kZeroPauseNs = 4'000'000;
+constexpr uint64_t kZeroPauseNs = 2'000'000;
 constexpr size_t kZeroBytesRelaxed = size_t{8} << 20;
 // A log begins with a small segment, so that opening takes no time; the next are this much larger.
 constexpr uint64_t kSegmentGrowth = 4;

@@ -1,8 +1,10 @@
 // Real threads on one log: for the thread sanitizer, and for what only real concurrency shows.
 #include <absl/synchronization/mutex.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
@@ -79,10 +81,26 @@ class Background {
   std::thread thread_;
 };
 
-void CommitFromManyThreads(io::Io& io, const std::string& directory, Medium medium) {
-  constexpr int kThreads = 6;
-  constexpr int kCommits = 60;
-  Shared shared;
+// What an embedding application's thread does: it sleeps while it waits.
+Status CommitBlocking(io::Io& io, Shared& shared, size_t bytes) {
+  while (true) {
+    const AppendResult result = Append(shared, bytes);
+    if (result.state == AppendResult::State::kFailed) return shared.log->failure();
+    if (result.state == AppendResult::State::kAppended) {
+      const Status status = shared.log->WaitDurableNow(result.end);
+      if (status.ok()) {
+        EXPECT_GE(shared.told.load(), result.end);
+      }
+      return status;
+    }
+    VARVE_RETURN_IF_ERROR(io::BlockOn(io, shared.log->Room(bytes)));
+  }
+}
+
+// Who waits for durability: tasks, threads that sleep, or both on one log.
+enum class Waiting { kTasks, kThreads, kBoth };
+
+LogOptions SmallLog(const std::string& directory, Medium medium, Shared& shared) {
   LogOptions options;
   options.medium = medium;
   options.directory = directory;
@@ -94,6 +112,15 @@ void CommitFromManyThreads(io::Io& io, const std::string& directory, Medium medi
     EXPECT_GT(lsn, shared.told.load());
     shared.told = lsn;
   };
+  return options;
+}
+
+void CommitFromManyThreads(io::Io& io, const std::string& directory, Medium medium,
+                           Waiting waiting = Waiting::kTasks) {
+  constexpr int kThreads = 6;
+  constexpr int kCommits = 60;
+  Shared shared;
+  LogOptions options = SmallLog(directory, medium, shared);
   auto log = io::BlockOn(io, Log::Open(io, options, LogStart()));
   ASSERT_TRUE(log.ok()) << log.status();
   shared.log = log->get();
@@ -101,11 +128,13 @@ void CommitFromManyThreads(io::Io& io, const std::string& directory, Medium medi
     const Background background(io, **log);
     std::vector<std::thread> threads;
     for (uint64_t t = 0; t < kThreads; ++t) {
-      threads.emplace_back([&io, &shared, t] {
+      threads.emplace_back([&io, &shared, t, waiting] {
+        const bool sleeps = waiting == Waiting::kThreads || (waiting == Waiting::kBoth && t % 2);
         Random random(t);
         for (int i = 0; i < kCommits; ++i) {
-          const Status status =
-              io::BlockOn(io, Commit(shared, random.Below(3000), random.OneIn(3)));
+          const size_t bytes = random.Below(3000);
+          const Status status = sleeps ? CommitBlocking(io, shared, bytes)
+                                       : io::BlockOn(io, Commit(shared, bytes, random.OneIn(3)));
           EXPECT_TRUE(status.ok()) << status;
         }
       });
@@ -129,6 +158,70 @@ void CommitFromManyThreads(io::Io& io, const std::string& directory, Medium medi
 }
 
 TEST_P(LogThreads, CommitDurably) { CommitFromManyThreads(io(), directory(), Medium::kDurable); }
+TEST_P(LogThreads, CommitDurablyAsleep) {
+  CommitFromManyThreads(io(), directory(), Medium::kDurable, Waiting::kThreads);
+}
+TEST_P(LogThreads, CommitDurablyAsleepBesideTasks) {
+  CommitFromManyThreads(io(), directory(), Medium::kDurable, Waiting::kBoth);
+}
+
+// A disk that refuses to write behind a certain offset, for the threads of this process.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(uint64_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit = {bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_;
+  void (*const handler_)(int);
+};
+
+TEST_P(LogThreads, AFailedWriteReachesAllWhoSleep) {
+  constexpr int kThreads = 6;
+  Shared shared;
+  auto log = io::BlockOn(
+      io(), Log::Open(io(), SmallLog(directory(), Medium::kDurable, shared), LogStart()));
+  ASSERT_TRUE(log.ok()) << log.status();
+  shared.log = log->get();
+  std::atomic<SequenceNumber> acknowledged{0};
+  {
+    const FileSizeLimit limit(16 << 10);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&] {
+        while (CommitBlocking(io(), shared, 500).ok()) ++acknowledged;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  EXPECT_GT(acknowledged.load(), 0u);
+  EXPECT_FALSE((*log)->failure().ok());
+  const auto seal = io::BlockOn(io(), (*log)->Seal());
+  ASSERT_TRUE(seal.ok()) << seal.status();
+  (*log)->Restart();
+  EXPECT_TRUE(CommitBlocking(io(), shared, 500).ok());
+  const auto end = io::BlockOn(io(), (*log)->Close());
+  ASSERT_TRUE(end.ok()) << end.status();
+  *log = nullptr;
+  LogChain chain;
+  chain.seals = {*seal, *end};
+  SequenceNumber found = 0;
+  const auto tail =
+      io::BlockOn(io(), ReplayLog(io(), directory(), 0, chain, [&](const LogRecord& record) {
+                    ++found;
+                    return absl::OkStatus();
+                  }));
+  ASSERT_TRUE(tail.ok()) << tail.status();
+  EXPECT_EQ(found, acknowledged + 1);
+}
+
 TEST_P(LogThreads, CommitRelaxed) { CommitFromManyThreads(io(), directory(), Medium::kRelaxed); }
 
 }  // namespace
