@@ -6,7 +6,7 @@
 // complete in any order; a group counts as in flight until all before it are durable too.
 //
 // Those who wait are tasks, parked one by one and resumed on their executors, or threads, which
-// sleep group by group and are woken together.
+// sleep group by group and are woken together. Threads write by themselves, tasks on the writer's.
 //
 // No page is ever written twice in one life of a segment: a failed or torn write can harm nothing
 // that was acknowledged. The price is a page for each group, however small.
@@ -28,6 +28,7 @@ class DurableLog final : public LogBase {
   DurableLog(io::Io& io, LogOptions options) : LogBase(io, std::move(options)) {
     const size_t buffers = options_.groups_in_flight_max + 2;
     region_ = io_.AllocateBuffers(buffers * options_.group_bytes_max);
+    if (io_.has_threads()) writer_ = io_.StartWorker({.name = "varve-log"});
     for (size_t i = buffers; i > 0; --i) {
       free_buffers_.push_back(region_->data() + (i - 1) * options_.group_bytes_max);
     }
@@ -147,13 +148,18 @@ class DurableLog final : public LogBase {
   }
 
   Group* TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tasks that lead do so on the writer's executor, and these two end there.
+  io::Task<Status> WaitDurableAnywhere(Lsn lsn);
+  io::Task<Status> RoomAnywhere(size_t payload_bytes);
   io::Task<void> WriteGroup(Group* group);
   void WriteGroupNow(Group* group);
   void Complete(Group* group, Status status);
   void Deliver(Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CallLeader(Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Resumes them where they were parked, or on `executor`.
   template <typename Predicate>
-  void Unpark(Predicate predicate, Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Unpark(Predicate predicate, Woken& woken, io::Executor* executor = nullptr)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Step DurableStep(Lsn lsn) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   Step RoomStep(size_t record_bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -214,6 +220,9 @@ class DurableLog final : public LogBase {
   // More than there are groups at any time, so that none is woken for another.
   static constexpr uint64_t kBells = 64;
   std::array<io::Doorbell, kBells> bells_;
+  // Where tasks write, if there are threads: its thread blocks in the system call, so that the
+  // device wakes it, and executors go on. Destroyed first: it may be ringing a bell.
+  std::unique_ptr<io::Worker> writer_;
 };
 
 void DurableLog::BeginSegment() {
@@ -384,6 +393,11 @@ void DurableLog::WriteGroupNow(Group* group) {
 }
 
 io::Task<void> DurableLog::WriteGroup(Group* group) {
+  if (writer_ != nullptr) {
+    co_await io::SwitchTo(writer_->executor());
+    WriteGroupNow(group);
+    co_return;
+  }
   const io::BufferRegion* region = group->own == nullptr ? region_.get() : nullptr;
   const uint64_t offset = OffsetOf(*group->segment, group->start);
   Status status = co_await group->segment->file->Write(offset, {group->data, group->used}, region);
@@ -470,15 +484,17 @@ void DurableLog::CallLeader(Woken& woken) {
         called |= chosen;
         return chosen;
       },
-      woken);
+      woken, writer_ != nullptr ? &writer_->executor() : nullptr);
 }
 
 template <typename Predicate>
-void DurableLog::Unpark(Predicate predicate, Woken& woken) {
+void DurableLog::Unpark(Predicate predicate, Woken& woken, io::Executor* executor) {
   size_t kept = 0;
   for (size_t i = 0; i < parked_.size(); ++i) {
     if (predicate(parked_[i])) {
-      woken.Add(parked_[i].waiter);
+      io::Waiter waiter = parked_[i].waiter;
+      if (executor != nullptr) waiter.executor = executor;
+      woken.Add(waiter);
     } else {
       parked_[kept++] = parked_[i];
     }
@@ -560,6 +576,13 @@ bool DurableLog::HasCompany(Lsn lsn, bool waited) const {
 }
 
 io::Task<Status> DurableLog::WaitDurable(Lsn lsn) {
+  io::Executor& home = *io::Executor::Current();
+  Status status = co_await WaitDurableAnywhere(lsn);
+  co_await io::SwitchTo(home);
+  co_return status;
+}
+
+io::Task<Status> DurableLog::WaitDurableAnywhere(Lsn lsn) {
   bool waited = false;
   while (true) {
     if (HasCompany(lsn, waited)) co_await io::Yield();
@@ -601,6 +624,13 @@ Status DurableLog::WaitDurableNow(Lsn lsn) {
 }
 
 io::Task<Status> DurableLog::Room(size_t payload_bytes) {
+  io::Executor& home = *io::Executor::Current();
+  Status status = co_await RoomAnywhere(payload_bytes);
+  co_await io::SwitchTo(home);
+  co_return status;
+}
+
+io::Task<Status> DurableLog::RoomAnywhere(size_t payload_bytes) {
   const size_t record_bytes = payload_bytes == kRoll ? kRoll : RecordBytes(payload_bytes);
   while (true) {
     const Decision decision = Decide(Purpose::kRoom, record_bytes);
