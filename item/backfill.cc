@@ -1,11 +1,18 @@
 // Filling a new index with the entries of the items that were there before it.
 //
-// UpdateTable adds the index to the table, with IndexStatus CREATING, and from then on every write
-// maintains it. Once nobody is left who knows an older version of the table, one pass over the
-// items gives each its entry: an item is locked, read again, and its entry is written, so that a
-// write of the same item comes wholly before or wholly after. How far the pass has come is written
-// in the same batch (BackfillKey), and after a restart it goes on from there.
+// An operation knows the version of the table that it began with, and several versions are known at
+// a time. So an index comes in steps, each taken once nobody is left who knows the version before
+// the last, as in Rae et al., "Online, Asynchronous Schema Change in F1", VLDB 2013:
+//
+//   1. UpdateTable adds it to the table, with IndexStatus CREATING: writes take its entries away,
+//      and add none, since others, who do not know the index, would leave them behind.
+//   2. Once those are gone it is `backfilling`: writes maintain it.
+//   3. Once nobody is left who adds no entries, one pass over the items gives each its entry: an
+//      item is locked, read again, and its entry is written, so that a write of the same item comes
+//      wholly before or wholly after. How far the pass has come is written in the same batch
+//      (BackfillKey), and after a restart it goes on from there.
 #include <algorithm>
+#include <utility>
 
 #include "item/index_entry.h"
 #include "item/store.h"
@@ -26,6 +33,16 @@ bool Has(const TablePointer& table, const std::shared_ptr<const void>& index_lea
                      [&](const Index& index) { return index.lease == index_lease; });
 }
 
+// Until nobody knows any of these versions of a table any more.
+io::Task<void> WaitUntilGone(std::vector<std::weak_ptr<const Table>> versions,
+                             Background* background) {
+  for (const std::weak_ptr<const Table>& version : versions) {
+    while (!version.expired() && !background->stopping()) {
+      co_await background->Sleep(kVersionsPollMs);
+    }
+  }
+}
+
 }  // namespace
 
 io::Task<void> Store::FillIndex(std::string table_name, std::string index_name) {
@@ -37,11 +54,6 @@ io::Task<void> Store::FillIndex(std::string table_name, std::string index_name) 
     if (index == nullptr || index->readable) co_return;
     former = table->former;
     lease = index->lease;
-  }
-  for (const std::weak_ptr<const Table>& version : former) {
-    while (!version.expired() && !background_.stopping()) {
-      co_await background_.Sleep(kVersionsPollMs);
-    }
   }
   Catalogue::Change begin = [&](TableDescription& description) -> Status {
     description.table_status = TableStatus::kActive;
@@ -58,13 +70,18 @@ io::Task<void> Store::FillIndex(std::string table_name, std::string index_name) 
   bool begun = false;
   std::optional<std::string> position;
   while (!background_.stopping()) {
+    co_await WaitUntilGone(std::exchange(former, {}), &background_);
     const TablePointer table = catalogue_->Find(table_name);
     if (!Has(table, lease)) co_return;
     StatusOr<bool> done(false);
     if (!begun) {
       auto changed = co_await catalogue_->Update(table_name, begin);
       begun = changed.ok();
-      if (!begun) done = changed.status();
+      if (begun) {
+        former = (*changed)->former;
+      } else {
+        done = changed.status();
+      }
     } else {
       done = co_await FillIndexStep(*table, *FindIndex(*table, index_name), &position);
     }

@@ -380,6 +380,8 @@ io::Task<StatusOr<TablePointer>> Catalogue::Update(std::string name_or_arn, Chan
     } else {
       key_spaces.pop_back();
       index.lease = std::make_shared<char>();
+      // A step that filled another index may have been the last to write, after that was deleted.
+      batch.Delete(BackfillKey(key_space));
     }
     table->indexes.push_back(std::move(index));
   }

@@ -17,8 +17,20 @@ std::string EntryKey(const Index& index, const ItemView& item) {
   return key;
 }
 
+// As long as there may be writes that do not know the index, it gets no entries: they would leave
+// them behind. What others have begun to write is taken away (item/backfill.cc).
+bool GetsEntries(const Table& table, const Index& index) {
+  if (index.readable) return true;
+  const IndexDescription* const description = FindIndex(table.description, index.name);
+  return description != nullptr && description->backfilling;
+}
+
 void AppendIndexChange(const Index& index, const Change& change, engine::WriteBatch& batch) {
   const EntryChange entry = CompareEntries(index, change.old_item, change.new_item);
+  if (!GetsEntries(*change.table, index)) {
+    if (entry.before) batch.Delete(EntryKey(index, *change.old_item));
+    return;
+  }
   if (entry.before && !entry.same_key) batch.Delete(EntryKey(index, *change.old_item));
   if (!entry.after || entry.same_value) return;
   const std::string key = EntryKey(index, *change.new_item);

@@ -92,6 +92,65 @@ class StoreIndexUpdates : public StoreTest {
     return entries;
   }
 
+  io::Task<void> PutAgain(std::string_view item) {
+    PutItemRequest request;
+    request.table_name = "T";
+    request.item = ItemOf(item);
+    for (int i = 0; i < 30; ++i) {
+      const auto response = co_await store_->PutItem(request);
+      EXPECT_TRUE(response.ok()) << response.status();
+    }
+  }
+  io::Task<void> DeleteAfter(uint64_t ns) {
+    co_await io::SleepFor(ns);
+    const auto response = co_await store_->UpdateTable(DeleteIndex("T", "first"));
+    EXPECT_TRUE(response.ok()) << response.status();
+  }
+
+  io::Task<void> PutOnce(std::string_view item) {
+    PutItemRequest request;
+    request.table_name = "T";
+    request.item = ItemOf(item);
+    const auto response = co_await store_->PutItem(request);
+    EXPECT_TRUE(response.ok()) << response.status();
+  }
+  io::Task<void> WriteBoth(std::string_view one, std::string_view other) {
+    BatchWriteItemRequest request;
+    std::vector<WriteRequest> writes(2);
+    writes[0].put_item = ItemOf(one);
+    writes[1].put_item = ItemOf(other);
+    request.request_items.emplace_back("T", std::move(writes));
+    const auto response = co_await store_->BatchWriteItem(request);
+    EXPECT_TRUE(response.ok()) << response.status();
+  }
+  io::Task<void> CreateIndexAndPut(std::string_view item) {
+    const auto updated = co_await store_->UpdateTable(CreateIndex("T", Index("one", "a:HASH")));
+    EXPECT_TRUE(updated.ok()) << updated.status();
+    PutItemRequest request;
+    request.table_name = "T";
+    request.item = ItemOf(item);
+    const auto response = co_await store_->PutItem(request);
+    EXPECT_TRUE(response.ok()) << response.status();
+  }
+  // Deletes the index "first" that long after it was made, while an item is written again and
+  // again.
+  io::Task<void> DeleteWhileItIsFilled(uint64_t after_ns) {
+    io::TaskGroup group;
+    for (int i = 0; i < 3; ++i) group.Add(PutAgain("{'p':{'S':'007'},'a':{'S':'x'}}"));
+    group.Add(DeleteAfter(after_ns));
+    co_await group.Wait();
+  }
+  // A batch waits for the lock of one item, and has none of the other's yet if that comes behind in
+  // the order of locks. Meanwhile the other is written by one who knows the new index.
+  io::Task<void> OvertakeABatch(std::string_view early, std::string_view late) {
+    const std::string_view busy = "{'p':{'S':'busy'}}";
+    io::TaskGroup group;
+    for (int i = 0; i < 40; ++i) group.Add(PutOnce(busy));
+    group.Add(WriteBoth(busy, late));
+    group.Add(CreateIndexAndPut(early));
+    co_await group.Wait();
+  }
+
   UpdateTableRequest update_;
   TableDescription answer_;
 };
@@ -323,6 +382,40 @@ TEST_F(StoreIndexUpdates, FillingGoesOnAfterACrash) {
   }
   EXPECT_GT(interrupted, 0);
   spdlog::set_level(spdlog::level::info);
+}
+
+// A step of filling may wait for an item that is being written, and then be the last to write to
+// the key space of an index that has been deleted.
+TEST_F(StoreIndexUpdates, OneThatIsDeletedWhileItIsFilledLeavesNothingToTheNext) {
+  ASSERT_EQ(MakeTable("T"), "OK");
+  std::multiset<std::string> expected;
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_EQ(Put("T", fmt::format("{{'p':{{'S':'{:03}'}},'a':{{'S':'x'}}}}", i)), "OK");
+    expected.insert(fmt::format("{:03}", i));
+  }
+  for (uint64_t round = 0; round < 40; ++round) {
+    ASSERT_EQ(Update(CreateIndex("T", Index("first", "a:HASH"))), "OK");
+    io::BlockOn(io_, DeleteWhileItIsFilled(round * 100'000));
+    ASSERT_EQ(Update(CreateIndex("T", Index("next", "a:HASH"))), "OK");
+    WaitForIndexes("T");
+    ASSERT_EQ(Describe("T").indexes[0].item_count, expected.size()) << round;
+    ASSERT_EQ(Update(DeleteIndex("T", "next")), "OK");
+  }
+}
+
+// A write that began before the index was made may come after one that knows the index already, and
+// must not leave the entry that the other has made.
+TEST_F(StoreIndexUpdates, WritesThatDoNotKnowItYetLeaveNothingBehind) {
+  ASSERT_EQ(MakeTable("T"), "OK");
+  for (int i = 0; i < 12; ++i) {
+    const std::string item = fmt::format("{{'p':{{'S':'{:02}'}},'a':{{'S':'", i);
+    const std::string early = item + "early'}}";
+    const std::string late = item + "late'}}";
+    io::BlockOn(io_, OvertakeABatch(early, late));
+    WaitForIndexes("T");
+    EXPECT_EQ(Describe("T").indexes[0].item_count, static_cast<uint64_t>(i + 1)) << i;
+    ASSERT_EQ(Update(DeleteIndex("T", "one")), "OK");
+  }
 }
 
 TEST_F(StoreIndexUpdates, AreRefusedInTheServicesWords) {
