@@ -64,9 +64,10 @@ io::Task<StatusOr<bool>> Store::Read(const std::string& key, engine::PinnedValue
 io::Task<Status> Store::Write(const engine::WriteBatch& batch) {
   engine::WriteOptions options;
   options.sync = options_.sync_writes;
-  if (options_.skipped_rule != Rule::kNone) [[unlikely]] {
-    const engine::WriteBatch rest = WithoutRule(batch);
-    const StatusOr<SequenceNumber> written = co_await db_.WriteAsync(rest, options);
+  if (options_.skipped_rule != Rule::kNone || options_.before_commit) [[unlikely]] {
+    engine::WriteBatch seen = WithoutRule(batch);
+    if (options_.before_commit) options_.before_commit(&seen);
+    const StatusOr<SequenceNumber> written = co_await db_.WriteAsync(seen, options);
     co_return written.status();
   }
   StatusOr<SequenceNumber> written = co_await db_.WriteAsync(batch, options);

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,6 +79,8 @@ struct StoreOptions {
   bool sync_writes = false;
   // For tests of tests.
   Rule skipped_rule = Rule::kNone;
+  // For tests: sees every commit of items before the engine does, and may add to it.
+  std::function<void(engine::WriteBatch*)> before_commit;
 };
 
 class Store {

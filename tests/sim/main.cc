@@ -3,7 +3,7 @@
 //
 //   varve_sim --seed 42              one run, exactly as it was before
 //   varve_sim --seeds 500            500 fresh seeds, and how often each fault struck
-//   varve_sim --seeds 500 --layer store    of items alone
+//   varve_sim --seeds 500 --layer store    of items alone; or engine
 //   varve_sim --sabotage all         each rule taken away in turn: some seed must fail
 #include <fmt/format.h>
 #include <poll.h>
@@ -34,7 +34,7 @@ struct Arguments {
   uint64_t seeds = 0;
   uint64_t operations = 2000;
   unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
-  std::string layer = "engine";
+  std::string layer = "both";
   std::string sabotage;
   bool trace = false;
 };
@@ -184,7 +184,7 @@ int RunMany(const Arguments& arguments) {
     for (const auto& [name, count] : outcome.tally) total[name] += count;
     if (outcome.complaint) {
       fmt::print("seed {} FAILED: {}\n  again: varve_sim --seed {}{}\n", seed, *outcome.complaint,
-                 seed, arguments.layer == "engine" ? "" : " --layer " + arguments.layer);
+                 seed, arguments.layer == "both" ? "" : " --layer " + arguments.layer);
       ++failed;
     } else {
       ++passed;

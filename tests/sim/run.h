@@ -72,7 +72,9 @@ class Run {
   }
   void Note(std::string_view text) {
     digest_ = Checksum(text, digest_);
-    if (options_.trace) fmt::print("[{:>12}] {}\n", io_.MonotonicNs() / 1000, text);
+    // Looked at also if nobody asks: that takes time, too.
+    const uint64_t now_us = io_.MonotonicNs() / 1000;
+    if (options_.trace) fmt::print("[{:>12}] {}\n", now_us, text);
   }
   void Count(const std::string& name) { ++tally_[name]; }
 

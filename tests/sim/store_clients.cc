@@ -149,13 +149,8 @@ Condition StoreRun::RandomCondition(const TableModel& table, const Attributes& k
     // Who wrote it last, as far as is known.
     condition.kind = Condition::Kind::kWriter;
     condition.operand = Text("nobody");
-    const auto item = table.items.find(key);
-    if (item != table.items.end()) {
-      const State state = item->second.Versions().back().state;
-      if (state && state->contains(std::string(kWriter))) {
-        condition.operand = state->at(std::string(kWriter));
-      }
-    }
+    const auto writer = table.writers.find(key);
+    if (writer != table.writers.end()) condition.operand = writer->second;
   }
   return condition;
 }
@@ -203,7 +198,7 @@ io::Task<void> StoreRun::Put() {
   while (part.kind != Part::Kind::kPut) {
     part = RandomPart(part.table, operations_.size() + 1, true);
   }
-  Operation& operation = BeginSingle(std::move(part));
+  Operation& operation = Begin({std::move(part)});
   const Part& put = operation.parts[0];
   item::PutItemRequest request;
   request.table_name = put.table->name;
@@ -212,31 +207,34 @@ io::Task<void> StoreRun::Put() {
   const bool tell = random_.OneIn(2);
   if (tell) request.return_values = item::ReturnValues::kAllOld;
   request.return_old_on_condition_check_failure = tell;
+  Attempt& attempt = Send(&operation);
   const auto response = co_await store_->PutItem(request);
   Note(fmt::format("{} put {} {}: {}", operation.id, put.table->name, Show(put.key),
                    response.ok() ? "ok" : Message(response.status())));
-  Seen seen;
+  std::optional<State> seen;
   if (response.ok() && tell) seen = StateOf(response->attributes);
-  FinishSingle(&operation, response.status(), std::move(seen), tell);
+  FinishSingle(&attempt, response.status(), std::move(seen), tell);
   if (response.ok()) Count("put");
 }
 
-void StoreRun::FinishSingle(Operation* operation, const Status& status, Seen seen, bool tell) {
-  const Part& part = operation->parts[0];
+void StoreRun::FinishSingle(Attempt* attempt, const Status& status, std::optional<State> seen,
+                            bool tell) {
+  const Part& part = attempt->operation->parts[0];
   if (io_.crashed() || IsExcused(status)) {
-    Failed(*operation);
+    Failed(attempt);
   } else if (status.ok()) {
-    Done(*operation, {seen});
+    attempt->seen = {{0, true, std::move(seen)}};
+    Done(attempt);
   } else if (TypeOf(status) == ErrorType::kConditionalCheckFailedException) {
     if (tell) seen = StateOf(item::ItemOfError(status));
-    Checked(*operation, 0, false, seen);
-    Refused(*operation);
+    attempt->seen = {{0, false, std::move(seen)}};
+    Refused(attempt);
     Count("condition failed");
   } else {
     if (TypeOf(status) != ErrorType::kTransactionConflictException) {
       Expect(status, part.table, "write");
     }
-    Refused(*operation);
+    Refused(attempt);
   }
 }
 
@@ -246,7 +244,7 @@ io::Task<void> StoreRun::Delete() {
   part.table = RandomTable();
   part.key = RandomKey(*part.table);
   if (random_.OneIn(3)) part.condition = RandomCondition(*part.table, part.key);
-  Operation& operation = BeginSingle(std::move(part));
+  Operation& operation = Begin({std::move(part)});
   const Part& remove = operation.parts[0];
   item::DeleteItemRequest request;
   request.table_name = remove.table->name;
@@ -255,12 +253,13 @@ io::Task<void> StoreRun::Delete() {
   const bool tell = random_.OneIn(2);
   if (tell) request.return_values = item::ReturnValues::kAllOld;
   request.return_old_on_condition_check_failure = tell;
+  Attempt& attempt = Send(&operation);
   const auto response = co_await store_->DeleteItem(request);
   Note(fmt::format("{} delete {} {}: {}", operation.id, remove.table->name, Show(remove.key),
                    response.ok() ? "ok" : Message(response.status())));
-  Seen seen;
+  std::optional<State> seen;
   if (response.ok() && tell) seen = StateOf(response->attributes);
-  FinishSingle(&operation, response.status(), std::move(seen), tell);
+  FinishSingle(&attempt, response.status(), std::move(seen), tell);
   if (response.ok()) Count("delete");
 }
 
@@ -269,7 +268,7 @@ io::Task<void> StoreRun::Update() {
   while (part.kind != Part::Kind::kUpdate) {
     part = RandomPart(part.table, operations_.size() + 1, true);
   }
-  Operation& operation = BeginSingle(std::move(part));
+  Operation& operation = Begin({std::move(part)});
   co_await SendUpdate(&operation);
 }
 
@@ -284,12 +283,13 @@ io::Task<void> StoreRun::SendUpdate(Operation* sent) {
   const bool tell = random_.OneIn(2);
   if (tell) request.return_values = item::ReturnValues::kAllOld;
   request.return_old_on_condition_check_failure = tell;
+  Attempt& attempt = Send(&operation);
   const auto response = co_await store_->UpdateItem(request);
   Note(fmt::format("{} update {} {}: {}", operation.id, update.table->name, Show(update.key),
                    response.ok() ? "ok" : Message(response.status())));
-  Seen seen;
+  std::optional<State> seen;
   if (response.ok() && tell) seen = StateOf(response->attributes);
-  FinishSingle(&operation, response.status(), std::move(seen), tell);
+  FinishSingle(&attempt, response.status(), std::move(seen), tell);
   if (response.ok()) Count("update");
 }
 
@@ -309,7 +309,7 @@ io::Task<void> StoreRun::PostponeExpiries() {
     const auto now = static_cast<int64_t>(io_.WallMs() / 1000);
     part.set[std::string(kExpiry)] = Integer(random_.OneIn(2) ? now - 1 : now + 100'000);
     part.set[std::string(kWriter)] = Text(fmt::format("{}", operations_.size() + 1));
-    Operation& operation = BeginSingle(std::move(part));
+    Operation& operation = Begin({std::move(part)});
     co_await SendUpdate(&operation);
     if (random_.OneIn(10)) co_await io::SleepFor(random_.Below(20'000'000));
   }
@@ -339,19 +339,21 @@ io::Task<void> StoreRun::BatchWrite() {
   }
   item::BatchWriteItemRequest request;
   for (auto& [name, list] : writes) request.request_items.emplace_back(name, std::move(list));
+  Attempt& attempt = Send(&operation);
   const auto response = co_await store_->BatchWriteItem(request);
   const Status status = response.status();
   Note(fmt::format("{} batch of {}: {}", operation.id, operation.parts.size(),
                    status.ok() ? "ok" : Message(status)));
   if (io_.crashed() || IsExcused(status)) {
-    Failed(operation);
+    Failed(&attempt);
   } else if (status.ok()) {
     if (!response->unprocessed_items.empty()) Complain("a batch was not done wholly");
-    Done(operation, std::vector<Seen>(operation.parts.size()));
+    for (size_t i = 0; i < operation.parts.size(); ++i) attempt.seen.push_back({i});
+    Done(&attempt);
     Count("batch");
   } else {
     ExpectOfSeveral(status, operation, "batch");
-    Refused(operation);
+    Refused(&attempt);
   }
 }
 
@@ -403,11 +405,6 @@ io::Task<void> StoreRun::Retry() {
   // Rather the latest.
   const uint64_t back = random_.Below(std::min<uint64_t>(candidates.size(), 20));
   Operation* const operation = candidates[candidates.size() - 1 - back];
-  operation->under_way = true;
-  if (operation->outcome == Operation::Outcome::kNotDone) {
-    operation->begun = ++tick_;
-    operation->begun_ms = LatestMs();
-  }
   co_await SendTransaction(operation, true);
 }
 
@@ -437,34 +434,27 @@ io::Task<void> StoreRun::SendTransaction(Operation* operation, bool again) {
         break;
     }
   }
+  Attempt& attempt = Send(operation);
+  attempt.again = again;
   const auto response = co_await store_->TransactWriteItems(request);
   const Status status = response.status();
   Note(fmt::format("{} transaction of {}{}: {}", operation->id, operation->parts.size(),
                    again ? " again" : "", status.ok() ? "ok" : Message(status)));
   if (io_.crashed() || IsExcused(status)) {
-    Failed(*operation);
-  } else if (status.ok() && again) {
-    DoneAgain(*operation);
+    Failed(&attempt);
   } else if (status.ok()) {
-    Done(*operation, std::vector<Seen>(operation->parts.size()));
-    Count("transaction");
+    for (size_t i = 0; i < operation->parts.size(); ++i) attempt.seen.push_back({i});
+    Done(&attempt);
+    if (!again) Count("transaction");
   } else {
-    TransactionRefused(operation, status, again);
+    TransactionRefused(&attempt, status);
   }
 }
 
-void StoreRun::TransactionRefused(Operation* operation, const Status& status, bool again) {
-  // One that failed before may still turn out to have been done.
-  const bool stays_open = again && operation->outcome == Operation::Outcome::kOpen;
-  if (operation->outcome == Operation::Outcome::kDone) {
-    ++tick_;
-    operation->under_way = false;
-    Complain(fmt::format("transaction {} was done, and refused when tried again: {}", operation->id,
-                         Message(status)));
-    return;
-  }
+void StoreRun::TransactionRefused(Attempt* attempt, const Status& status) {
+  const Operation& operation = *attempt->operation;
   if (TypeOf(status) != ErrorType::kTransactionCanceledException) {
-    ExpectOfSeveral(status, *operation, "transaction");
+    ExpectOfSeveral(status, operation, "transaction");
   } else {
     const std::vector<item::CancellationReason> reasons = item::ReasonsOfError(status);
     const bool conflict = std::any_of(reasons.begin(), reasons.end(), [](const auto& reason) {
@@ -472,17 +462,16 @@ void StoreRun::TransactionRefused(Operation* operation, const Status& status, bo
     });
     Count(conflict ? "transaction conflict" : "transaction cancelled");
     for (size_t i = 0; i < reasons.size() && !conflict; ++i) {
-      const bool held = reasons[i].code == "None";
-      if (!held && reasons[i].code != "ConditionalCheckFailed") {
-        Complain(fmt::format("transaction {}: reason {}", operation->id, reasons[i].code));
+      Attempt::Seen& seen = attempt->seen.emplace_back();
+      seen.part = i;
+      seen.held = reasons[i].code == "None";
+      if (!seen.held) seen.state = StateOf(reasons[i].item);
+      if (!seen.held && reasons[i].code != "ConditionalCheckFailed") {
+        Complain(fmt::format("transaction {}: reason {}", operation.id, reasons[i].code));
       }
-      Seen seen;
-      if (!held) seen = StateOf(reasons[i].item);
-      Checked(*operation, i, held, seen);
     }
   }
-  Refused(*operation);
-  if (stays_open) operation->outcome = Operation::Outcome::kOpen;
+  Refused(attempt);
 }
 
 // ---- Reads

@@ -105,7 +105,9 @@ io::Task<void> StoreRun::CheckQuiet(std::string when) {
     }
     items[table.get()] = std::move(entries);
   }
-  if (!complaint_) ResolveItems(contents);
+  if (!complaint_) co_await ResolveCommits(snapshot.get());
+  if (!complaint_) CheckItems(contents);
+  if (!complaint_) JudgeAttempts();
   if (complaint_) {
     *complaint_ += " (" + when + ")";
     co_return;
@@ -172,6 +174,7 @@ void StoreRun::ResolveTables(const std::map<std::string, item::Table>& tables) {
     if (found == unknown.end()) continue;
     table->id = found->second->description.table_id;
     ResolveTable(*table, *found->second);
+    table->made = tick_;
     tables_.push_back(std::move(table));
     unknown.erase(found);
     Count("failed and made");
@@ -184,6 +187,7 @@ void StoreRun::ResolveTables(const std::map<std::string, item::Table>& tables) {
 void StoreRun::ResolveTable(TableModel& table, const item::Table& actual) {
   const item::TableDescription& description = actual.description;
   table.changing = false;
+  table.key_space = actual.key_space;
   std::erase_if(table.indexes, [&](const auto& index) {
     if (item::FindIndex(actual, index.first) != nullptr) return false;
     if (!index.second.may_be_missing) {
@@ -230,95 +234,16 @@ void StoreRun::ResolveTable(TableModel& table, const item::Table& actual) {
 
 // ---- Items
 
-void StoreRun::ResolveItems(const Contents& contents) {
-  if (may_have_lost_) {
-    ResolveLoss(contents);
-    if (complaint_) return;
-  }
-  // First what it says of operations that failed, then whether all of it agrees with that.
-  ResolveItemsOnce(contents, true);
-  if (!complaint_) ResolveItemsOnce(contents, false);
-}
-
-void StoreRun::ResolveItemsOnce(const Contents& contents, bool decide) {
+void StoreRun::CheckItems(const Contents& contents) {
   for (const auto& [table, items] : contents) {
     for (const auto& [key, item] : items) table->ItemAt(key);
-    for (auto& [key, history] : table->items) {
+    for (const auto& [key, history] : table->items) {
       const auto found = items.find(key);
       const State state = found == items.end() ? State() : State(found->second);
-      std::vector<Path> paths = history.Possible(LatestSeconds(), tick_);
-      std::erase_if(paths, [&](const Path& path) { return path.state != state; });
-      if (paths.empty()) {
-        Complain(fmt::format("there is {}; {}", Show(state), Describe(*table, key)));
-        return;
-      }
-      if (!decide) {
-        history.Keep(std::move(paths), tick_);
-        history.ForgetFailed();
-        continue;
-      }
-      DecideFailed(history, paths, fmt::format("{} {}", table->name, Show(key)));
+      if (state == history.state()) continue;
+      Complain(fmt::format("there is {}; {}", Show(state), Describe(*table, key)));
+      return;
     }
-  }
-}
-
-// A power cut may have taken back the end of the order of commits.
-void StoreRun::ResolveLoss(const Contents& contents) {
-  std::vector<Place> places;
-  std::map<const Operation*, std::string> lost;
-  for (const auto& [table, items] : contents) {
-    for (const auto& [key, item] : items) table->ItemAt(key);
-    for (auto& [key, history] : table->items) {
-      const auto found = items.find(key);
-      const State state = found == items.end() ? State() : State(found->second);
-      // Those too may be lost whose effects somebody saw.
-      for (const auto& [operation, part] : history.failed()) {
-        if (operation->outcome == Operation::Outcome::kDone) {
-          operation->outcome = Operation::Outcome::kOpen;
-        }
-      }
-      const std::vector<Path> paths = history.Possible(LatestSeconds(), tick_);
-      const bool is_possible = std::any_of(paths.begin(), paths.end(),
-                                           [&](const Path& path) { return path.state == state; });
-      // It was on one of the paths.
-      if (!is_possible && history.paths().size() != 1) history.Keep({history.paths()[0]}, tick_);
-      Place place;
-      place.name = Describe(*table, key);
-      place.versions = history.Versions();
-      place.first = place.last = place.versions.size() - 1;
-      bool matches = false;
-      for (size_t i = place.versions.size(); i-- > 0;) {
-        if (place.versions[i].state == state) {
-          if (!matches) place.last = is_possible ? place.versions.size() - 1 : i;
-          place.first = i;
-          matches = true;
-        }
-        // What has been promised is not lost.
-        if (place.versions[i].ended <= promised_ && !place.versions[i].maybe) break;
-      }
-      if (!matches && !is_possible) {
-        Complain(fmt::format("there is {} after a power cut, which nothing explains; {}",
-                             Show(state), place.name));
-        return;
-      }
-      if (!is_possible) {
-        for (const Version& version : history.Truncate(place.last + 1)) {
-          if (version.operation != nullptr && !version.maybe) {
-            lost.emplace(version.operation, place.name);
-          }
-        }
-        Count("item set back by a power cut");
-      }
-      if (is_possible && matches) history.Doubt(place.first + 1);
-      if (matches) places.push_back(std::move(place));
-    }
-  }
-  if (const auto why = Contradiction(places)) {
-    Complain("a power cut left no prefix of the order of commits: " + *why);
-    return;
-  }
-  for (Operation& operation : operations_) {
-    if (lost.contains(&operation)) operation.outcome = Operation::Outcome::kNotDone;
   }
 }
 

@@ -106,134 +106,10 @@ State Part::Apply(const State& old) const {
 
 // ---- Histories
 
-namespace {
-
-Path Extended(const Path& path, Version version) {
-  Path longer = path;
-  longer.state = version.state;
-  longer.tail.push_back(std::move(version));
-  return longer;
-}
-
-bool SameVersion(const Version& a, const Version& b) {
-  return a.operation == b.operation && a.state == b.state;
-}
-
-bool HasVersion(const std::vector<Version>& versions, const Version& version) {
-  return std::any_of(versions.begin(), versions.end(),
-                     [&](const Version& other) { return SameVersion(other, version); });
-}
-
-void AddExpired(uint64_t now_s, Tick tick, std::vector<Path>* paths) {
-  const size_t count = paths->size();
-  for (size_t i = 0; i < count; ++i) {
-    const std::optional<uint64_t> expiry = ExpiryOf((*paths)[i].state);
-    if (!expiry || *expiry > now_s) continue;
-    const Path& path = (*paths)[i];
-    Version version;
-    version.begun = path.tail.empty() ? 0 : path.tail.back().begun;
-    version.ended = tick;
-    version.unheard = true;
-    paths->push_back(Extended(path, std::move(version)));
-  }
-  Join(paths);
-}
-
-}  // namespace
-
-bool Has(const Path& path, const Operation* operation) {
-  return std::any_of(path.tail.begin(), path.tail.end(),
-                     [&](const Version& version) { return version.operation == operation; });
-}
-
-void Join(std::vector<Path>* paths) {
-  std::vector<Path> joined;
-  for (Path& path : *paths) {
-    const auto same = std::find_if(joined.begin(), joined.end(),
-                                   [&](const Path& other) { return other.state == path.state; });
-    if (same == joined.end()) {
-      joined.push_back(std::move(path));
-      continue;
-    }
-    std::vector<Version>& into = same->tail;
-    for (Version& version : into) {
-      if (!HasVersion(path.tail, version)) version.maybe = true;
-    }
-    // Behind the last version that both have stands what only the other has.
-    auto place = into.begin();
-    for (Version& version : path.tail) {
-      const auto found = std::find_if(
-          place, into.end(), [&](const Version& other) { return SameVersion(other, version); });
-      if (found != into.end()) {
-        found->maybe = found->maybe || version.maybe;
-        found->begun = std::min(found->begun, version.begun);
-        found->ended = std::max(found->ended, version.ended);
-        place = found + 1;
-        continue;
-      }
-      version.maybe = true;
-      place = into.insert(place, std::move(version)) + 1;
-    }
-  }
-  *paths = std::move(joined);
-}
-
-std::vector<Path> History::Possible(uint64_t now_s, Tick tick) const {
-  std::vector<Path> paths = paths_;
-  AddExpired(now_s, tick, &paths);
-  for (const auto& [operation, part] : failed_) {
-    if (operation->outcome == Operation::Outcome::kNotDone) continue;
-    std::vector<Path> next;
-    for (const Path& path : paths) {
-      const bool has = Has(path, operation);
-      const bool applies = !has && part->condition.Holds(path.state);
-      if (has || operation->outcome == Operation::Outcome::kOpen) next.push_back(path);
-      if (!applies) continue;
-      State state = part->Apply(path.state);
-      if (state == path.state) {
-        if (operation->outcome == Operation::Outcome::kDone) next.push_back(path);
-        continue;
-      }
-      next.push_back(
-          Extended(path, {operation, std::move(state), false, operation->begun, tick, true}));
-    }
-    paths = std::move(next);
-    Join(&paths);
-    AddExpired(now_s, tick, &paths);
-  }
-  return paths;
-}
-
-void History::Keep(std::vector<Path> paths, Tick tick) {
-  paths_ = std::move(paths);
-  if (paths_.size() != 1) return;
-  Path& path = paths_.front();
-  std::erase_if(failed_, [&](const auto& failed) { return Has(path, failed.first); });
-  for (Version& version : path.tail) {
-    if (version.unheard) version.ended = tick;
-    versions_.push_back(std::move(version));
-  }
-  path.tail.clear();
-}
-
-void History::Doubt(size_t first) {
-  for (size_t i = first; i < versions_.size(); ++i) versions_[i].maybe = true;
-  for (Path& path : paths_) {
-    for (Version& version : path.tail) version.maybe = true;
-  }
-}
-
-std::vector<Version> History::Versions() const {
-  std::vector<Version> versions = versions_;
-  versions.insert(versions.end(), paths_.front().tail.begin(), paths_.front().tail.end());
-  return versions;
-}
-
-std::vector<Version> History::Truncate(size_t count) {
-  std::vector<Version> lost(versions_.begin() + static_cast<long>(count), versions_.end());
-  versions_.resize(count);
-  paths_ = {Path{versions_.back().state, {}}};
-  return lost;
+bool History::Truncate(SequenceNumber sequence) {
+  const size_t before = versions_.size();
+  while (versions_.back().sequence >= sequence) versions_.pop_back();
+  return versions_.size() < before;
 }
 
 // ---- Tables
@@ -255,7 +131,10 @@ History& TableModel::ItemAt(const Attributes& item_key) {
   const auto found = items.find(item_key);
   if (found != items.end()) return found->second;
   const item::Item encoded = ItemOf(item_key);
-  return items.emplace(item_key, History(item::EngineKey(0, key(), encoded))).first->second;
+  const std::string engine_key = item::EngineKey(0, key(), encoded);
+  const auto added = items.emplace(item_key, History(engine_key)).first;
+  keys.emplace(engine_key.substr(item::KeySpaceBounds(0).begin.size()), &added->first);
+  return added->second;
 }
 
 item::ValueType TypeOfAttribute(std::string_view name) {

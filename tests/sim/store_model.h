@@ -1,12 +1,10 @@
-// What the tables of a store must contain, told as the history of each item.
+// What the tables of a store must contain, told as the history of its commits.
 //
-// An operation on items holds the locks of their keys until it returns, and in the simulation its
-// caller hears of it in the same moment. So the order in which operations are answered is, key by
-// key, the order of their commits, and what an operation found can be compared with the history at
-// once. Three things leave more than one possibility open: operations that failed (done wholly, or
-// not at all), items that expire, and writes that don't tell what they overwrote. A history
-// therefore has a list of paths on which an item may have come to be what it is; whatever is seen
-// of the item later removes those that it contradicts, and one must be left.
+// Every commit of items is seen on its way to the engine, and gets a marker of its own
+// (StoreOptions::before_commit). So the markers that are there say exactly which commits took
+// effect, and their sequence numbers in which order. Each must be what one operation that was under
+// way would do to the items as the commits before it had left them; from that follows what every
+// item was at every moment, what every answer must have said, and what every read may have seen.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/entry.h"
 #include "item/keys.h"
 #include "item/requests.h"
 #include "item/stream_requests.h"
@@ -29,7 +28,7 @@ namespace varve::sim {
 using Attributes = std::map<std::string, std::string>;
 using State = std::optional<Attributes>;
 
-// Counts the beginnings and ends of operations: the simulation's order of events.
+// Counts what begins and ends: the simulation's order of events.
 using Tick = uint64_t;
 inline constexpr Tick kNever = ~Tick{0};
 
@@ -69,73 +68,83 @@ struct Part {
   State Apply(const State& old) const;
 };
 
+struct Commit;
+
 struct Operation {
-  // Whether what failed has been done after all.
-  enum class Outcome { kOpen, kDone, kNotDone };
   uint64_t id = 0;
   std::vector<Part> parts;
-  std::string token;  // of a transaction; or none
-  Outcome outcome = Outcome::kOpen;
+  std::string token;         // of a transaction; or none
+  Commit* commit = nullptr;  // that did it, and is there
   bool under_way = true;
+  bool has_failed = false;  // so it may have been done, and was not answered
+  uint64_t begun_ms = 0;    // by the latest clock there was
+};
+
+// One time that an operation was sent.
+struct Attempt {
+  enum class Answer { kNone, kDone, kRefused };
+  // What the answer says of a part's item, before the operation or when it was refused.
+  struct Seen {
+    size_t part = 0;
+    bool held = true;            // its condition
+    std::optional<State> state;  // nothing: the answer does not tell
+  };
+  Operation* operation = nullptr;
+  bool again = false;
   Tick begun = 0;
   Tick ended = kNever;
-  uint64_t begun_ms = 0;  // by the latest clock there was
+  Answer answer = Answer::kNone;
+  std::vector<Seen> seen;
 };
 
-// What an item was, from some moment on.
+// What a commit does to an item, or to an entry of an index.
+struct ItemWrite {
+  uint32_t key_space = 0;
+  std::string place;                 // the engine's key behind the key space
+  std::optional<std::string> value;  // nothing: it is deleted
+};
+
+struct Commit {
+  uint64_t id = 0;       // its marker's
+  uint64_t life = 0;     // in which it was made
+  uint64_t seconds = 0;  // by the latest clock there was
+  std::vector<ItemWrite> writes;
+  std::string token;  // that is written with it; or none
+  Tick begun = 0;     // nobody saw it before
+  // By then it was known to be there.
+  Tick visible = kNever;
+  SequenceNumber sequence = 0;  // once it has been found
+  const Operation* operation = nullptr;
+};
+
+// What an item was, from some commit on.
 struct Version {
-  const Operation* operation = nullptr;  // null: it expired (or, of the first, there was none yet)
   State state;
-  bool maybe = false;  // it may have been skipped
-  Tick begun = 0;      // it came to be between these
-  Tick ended = 0;
-  bool unheard = false;  // nobody was told: `ended` is when it was found out
-};
-
-struct Path {
-  State state;                // the last of its versions'
-  std::vector<Version> tail;  // behind the versions that are certain
+  const Commit* commit = nullptr;  // null: it has never been
+  SequenceNumber sequence = 0;
+  bool expired = false;           // deleted by time to live
+  bool may_have_expired = false;  // that, or by an operation that does the same
 };
 
 class History {
  public:
   explicit History(std::string engine_key) : engine_key_(std::move(engine_key)) {
     versions_.emplace_back();
-    paths_.emplace_back();
   }
 
   // Of the key, in key space 0: tells the order of a scan.
   const std::string& engine_key() const { return engine_key_; }
 
-  // Everything the item may be at `now_s`, by the latest clock there was.
-  std::vector<Path> Possible(uint64_t now_s, Tick tick) const;
-  // What is left of it. The possibilities of failed operations that are not in a path stay open.
-  void Keep(std::vector<Path> paths, Tick tick);
-
-  // An operation failed that may have changed the item. It must outlive the history.
-  void AddFailed(Operation* operation, const Part* part) { failed_.emplace_back(operation, part); }
-  const std::vector<std::pair<Operation*, const Part*>>& failed() const { return failed_; }
-  void ForgetFailed() { failed_.clear(); }
-  const std::vector<Path>& paths() const { return paths_; }
-
-  // A power cut may have taken the versions from `first` on, or some of the last of them.
-  void Doubt(size_t first);
-
-  // In order; the last are those of the first path if there are several.
-  std::vector<Version> Versions() const;
-  // Only if there is one path: the versions from `count` on are lost.
-  std::vector<Version> Truncate(size_t count);
+  const std::vector<Version>& versions() const { return versions_; }
+  const State& state() const { return versions_.back().state; }
+  void Add(Version version) { versions_.push_back(std::move(version)); }
+  // Forgets what was committed at `sequence` or later; whether that is anything.
+  bool Truncate(SequenceNumber sequence);
 
  private:
   std::string engine_key_;
-  std::vector<Version> versions_;  // certain, but for those that are `maybe`
-  std::vector<Path> paths_;        // at least one
-  std::vector<std::pair<Operation*, const Part*>> failed_;
+  std::vector<Version> versions_;
 };
-
-// Joins paths that end in the same state: what not all of them have may have been skipped.
-void Join(std::vector<Path>* paths);
-bool Has(const Path& path, const Operation* operation);
 
 struct IndexModel {
   item::SecondaryIndex definition;
@@ -170,10 +179,15 @@ struct TableModel {
   bool has_sort_key = false;
   bool expires = false;
   std::map<std::string, IndexModel> indexes;
-  std::map<Attributes, History> items;  // by key
-  std::deque<StreamModel> streams;      // the last may be enabled
-  bool changing = false;                // an operation on the table itself is under way
-  bool may_be_gone = false;             // it is being dropped, or that failed
+  Tick made = 0;  // nobody wrote to it before
+  // Once it has been seen in the catalogue. Before the table was made another may have had it.
+  uint32_t key_space = 0;
+  std::map<Attributes, History> items;            // by key
+  std::map<std::string, const Attributes*> keys;  // by the engine's key behind the key space
+  std::map<Attributes, std::string> writers;      // who wrote an item last, by the answers
+  std::deque<StreamModel> streams;                // the last may be enabled
+  bool changing = false;                          // an operation on the table itself is under way
+  bool may_be_gone = false;                       // it is being dropped, or that failed
   bool gone = false;
   // A change of the stream that failed: whether it was to be enabled, and when it began.
   std::optional<std::pair<bool, Tick>> stream_change_failed;

@@ -172,19 +172,6 @@ io::Task<void> StoreRun::ReadIndex() {
 
 // ---- Judging
 
-namespace {
-
-// Whether `versions[i]` was there at some moment of a read.
-bool WasThere(const std::vector<Version>& versions, size_t i, Tick begun, Tick ended) {
-  if (versions[i].begun >= ended) return false;
-  for (size_t later = i + 1; later < versions.size(); ++later) {
-    if (!versions[later].maybe && versions[later].ended < begun) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
 void StoreRun::JudgeReads() {
   for (const Read& read : reads_) {
     if (!complaint_) JudgeRead(read);
@@ -197,80 +184,31 @@ void StoreRun::JudgeReads() {
 }
 
 void StoreRun::JudgeRead(const Read& read) {
-  std::vector<Place> places;
+  std::vector<Fact> facts;
   for (const Read::Seen& seen : read.seen) {
     if (seen.table->gone) return;
-    Place place;
-    place.name = fmt::format("{} {}", seen.table->name, Show(seen.key));
-    place.versions = seen.table->ItemAt(seen.key).Versions();
-    bool found = false;
-    for (size_t i = 0; i < place.versions.size(); ++i) {
-      if (place.versions[i].state != seen.state ||
-          !WasThere(place.versions, i, read.begun, read.ended)) {
-        continue;
-      }
-      if (!found) place.first = i;
-      place.last = i;
-      found = true;
-    }
-    if (!found) {
-      Complain(fmt::format("{} ({}-{}) saw {}; {}", read.what, read.begun, read.ended,
-                           Show(seen.state), Describe(*seen.table, seen.key)));
-      return;
-    }
-    places.push_back(std::move(place));
+    facts.push_back({seen.table, seen.key, Show(seen.state),
+                     [&seen](const State& state) { return state == seen.state; }});
   }
-  if (const auto why = Contradiction(places)) {
-    Complain(fmt::format("{} ({}-{}) saw no moment of the order of commits: {}", read.what,
-                         read.begun, read.ended, *why));
-  }
-}
-
-std::optional<std::string> StoreRun::Contradiction(const std::vector<Place>& places) {
-  // What is there for certain, and what is not, and began after the one had ended.
-  const Version* newest = nullptr;
-  std::string newest_name;
-  std::map<const Operation*, std::string> there;
-  for (const Place& place : places) {
-    const Version& version = place.versions[place.first];
-    if (version.operation != nullptr && (newest == nullptr || version.begun > newest->begun)) {
-      newest = &version;
-      newest_name = place.name;
-    }
-    for (size_t i = 0; i <= place.first; ++i) {
-      if (place.versions[i].operation != nullptr && !place.versions[i].maybe) {
-        there.emplace(place.versions[i].operation, place.name);
-      }
-    }
-  }
-  for (const Place& place : places) {
-    for (size_t i = place.last + 1; i < place.versions.size(); ++i) {
-      const Version& missing = place.versions[i];
-      if (missing.maybe || missing.operation == nullptr) continue;
-      if (newest != nullptr && missing.ended < newest->begun) {
-        return fmt::format("operation {} on {} and not {} on {}", newest->operation->id,
-                           newest_name, missing.operation->id, place.name);
-      }
-      const auto half = there.find(missing.operation);
-      if (half != there.end() && half->second != place.name) {
-        return fmt::format("operation {} on {} and not on {}", missing.operation->id, half->second,
-                           place.name);
-      }
-    }
-  }
-  return std::nullopt;
+  const auto why = NoMoment(facts, read.begun, read.ended);
+  if (!why) return;
+  Complain(fmt::format("{} ({}-{}) of {} items saw no moment of the order of commits: {}",
+                       read.what, read.begun, read.ended, read.seen.size(), *why));
 }
 
 void StoreRun::JudgeIndexRead(const IndexRead& read) {
   if (read.table->gone) return;
   std::map<Attributes, std::vector<Attributes>> seen;
   for (const Attributes& entry : read.entries) seen[read.table->KeyOf(entry)].push_back(entry);
+  const Moments moments = MomentsOf(read.begun, read.ended);
   for (const auto& [key, history] : read.table->items) {
-    const std::vector<Version> versions = history.Versions();
+    const std::vector<Version>& versions = history.versions();
     bool may_be_missing = false;
     std::vector<Attributes> entries;  // that were there
     for (size_t i = 0; i < versions.size(); ++i) {
-      if (!WasThere(versions, i, read.begun, read.ended)) continue;
+      const bool is_later = versions[i].sequence > moments.last;
+      if (is_later) break;
+      if (i + 1 < versions.size() && versions[i + 1].sequence <= moments.first) continue;
       const State entry = EntryOf(*read.table, read.index, versions[i].state);
       const std::string& attribute = read.index.definition.key_schema[0].attribute_name;
       if (!entry || (read.partition && entry->at(attribute) != *read.partition)) {

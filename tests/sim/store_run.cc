@@ -44,6 +44,7 @@ void StoreRun::Life() {
   store_options_ = {};
   store_options_.page_bytes_max = 300 << random_.Below(6);
   store_options_.sync_writes = relaxed && random_.OneIn(2);
+  store_options_.before_commit = [this](engine::WriteBatch* batch) { Record(batch); };
   if (options_.sabotage != nullptr) {
     life_options_.skipped_rule = options_.sabotage->rule;
     store_options_.skipped_rule = options_.sabotage->store_rule;
@@ -54,7 +55,7 @@ void StoreRun::Life() {
   if (!OpenThroughCrashes()) return;
   io_.Run(CheckQuiet("after opening"));
   is_unsynced_ = may_have_lost_ = false;
-  promised_ = tick_;
+  replayed_ = promised_ = opened_;
   if (complaint_) return;
   ArmFaults();
   io_.Run(Episode());
@@ -84,11 +85,13 @@ void StoreRun::Close() {
   if (!closed.ok()) Complain(fmt::format("close failed without a fault: {}", Message(closed)));
   db_.reset();
   promised_ = tick_;
+  ++life_;
   Count("clean close");
 }
 
 void StoreRun::CrashEnded() {
   Count("crash during " + phase_);
+  ++life_;
   store_.reset();
   db_.reset();
   io_.Restart();
@@ -123,6 +126,7 @@ bool StoreRun::OpenThroughCrashes() {
     Status status = db.status();
     if (db.ok()) {
       db_ = *std::move(db);
+      opened_ = tick_;
       auto store = io::BlockOn(io_, item::Store::Open(io_, *db_, store_options_));
       status = store.status();
       if (store.ok()) store_ = *std::move(store);
@@ -154,6 +158,7 @@ void StoreRun::ArmFaults() {
 
 io::Task<void> StoreRun::Episode() {
   phase_ = "operations";
+  life_of_attempts_ = life_;
   const uint64_t clients = 1 + random_.Below(6);
   const uint64_t operations = 20 + random_.Below(300);
   io::TaskGroup group;

@@ -1,7 +1,7 @@
 // StoreRun: one seed's run of the item layer (simulation.h): clients of a Store, on the engine, on
 // the simulated Io. Its parts: store_run.cc (lives and faults), store_clients.cc (what is done to
-// items), store_tables.cc (what is done to tables), store_outcomes.cc (what an answer says of the
-// items' histories), store_reads.cc (what a read may see), store_streams.cc (what a stream must
+// items), store_tables.cc (what is done to tables), store_commits.cc (what took effect, and what
+// may be answered), store_reads.cc (what a read may see), store_streams.cc (what a stream must
 // have), store_judging.cc (what must be there between lives).
 #pragma once
 
@@ -51,7 +51,9 @@ class StoreRun {
   }
   void Note(std::string_view text) {
     digest_ = Checksum(text, digest_);
-    if (options_.trace) fmt::print("[{:>12}] {}\n", io_.MonotonicNs() / 1000, text);
+    // Looked at also if nobody asks: that takes time, too.
+    const uint64_t now_us = io_.MonotonicNs() / 1000;
+    if (options_.trace) fmt::print("[{:>12}] {}\n", now_us, text);
   }
   void Count(const std::string& name) { ++tally_["store: " + name]; }
   bool Alive() const { return !io_.crashed() && !complaint_; }
@@ -84,14 +86,11 @@ class StoreRun {
   Attributes RandomKey(const TableModel& table);
   Condition RandomCondition(const TableModel& table, const Attributes& key);
   Part RandomPart(TableModel* table, uint64_t operation_id, bool conditional);
-  Operation& Begin(std::vector<Part> parts);
-  Operation& BeginSingle(Part part);
 
   // What one write was answered. `tell`: it was asked to tell what was there before.
-  void FinishSingle(Operation* operation, const Status& status, std::optional<State> seen,
-                    bool tell);
+  void FinishSingle(Attempt* attempt, const Status& status, std::optional<State> seen, bool tell);
   void ExpectOfSeveral(const Status& status, const Operation& operation, std::string_view what);
-  void TransactionRefused(Operation* operation, const Status& status, bool again);
+  void TransactionRefused(Attempt* attempt, const Status& status);
   Task<void> Put();
   Task<void> Delete();
   Task<void> Update();
@@ -120,23 +119,48 @@ class StoreRun {
   Task<void> EnableExpiry(TableModel* table);
   void StreamEnded(TableModel* table, Tick begun, Tick ended);
 
-  // ---- What answers say
+  // ---- Commits, and whose they are
 
-  // What was seen of one item before the operation: nothing if the answer doesn't tell.
-  using Seen = std::optional<State>;
-  void Done(Operation& operation, const std::vector<Seen>& seen);
-  void DoneAgain(Operation& operation);
-  void Failed(Operation& operation);
+  using ItemKey = std::pair<TableModel*, Attributes>;
+
+  Operation& Begin(std::vector<Part> parts);
+  Attempt& Send(Operation* operation);
+  // It may have been done.
+  void Failed(Attempt* attempt);
   // Nothing was done.
-  void Refused(Operation& operation);
-  // Nothing was done, and part `i`'s condition held or not.
-  void Checked(Operation& operation, size_t i, bool held, const Seen& seen);
-  void Decide(Operation* operation, Operation::Outcome outcome, std::string_view evidence);
-  // Of the operations that failed, those that these paths decide.
-  void DecideFailed(History& history, const std::vector<Path>& paths, std::string_view evidence);
-  void Narrow(TableModel& table, const Attributes& key, const std::vector<Path>& paths,
-              std::string_view what);
+  void Refused(Attempt* attempt);
+  void Done(Attempt* attempt);
+  // What the store is about to commit: gives it a marker.
+  void Record(engine::WriteBatch* batch);
+  Task<void> ReadMarkers(const engine::Snapshot* snapshot);
+  // Brings the histories of items up to the snapshot.
+  Task<void> ResolveCommits(const engine::Snapshot* snapshot);
+  void ForgetLost();
+  void Place(Commit* commit);
+  // What it does to tables that are still there.
+  std::optional<std::map<ItemKey, State, InOrder>> ItemsOf(const Commit& commit);
+  // Whether it is what the attempt would do now.
+  bool Explains(const Attempt& attempt, const Commit& commit,
+                const std::map<ItemKey, State, InOrder>& items);
+  std::string Unexplained(const Commit& commit, const std::map<ItemKey, State, InOrder>& items);
   std::string Describe(TableModel& table, const Attributes& key);
+
+  // What somebody may have seen who looked between two ticks: everything up to a commit between.
+  struct Moments {
+    SequenceNumber first = 0, last = kSequenceMax;
+  };
+  Moments MomentsOf(Tick begun, Tick ended) const;
+  // What was said of an item.
+  struct Fact {
+    TableModel* table;
+    Attributes key;
+    std::string what;
+    std::function<bool(const State&)> holds;
+  };
+  // Nothing if there is a moment at which all of it holds; else what there is no moment for.
+  std::optional<std::string> NoMoment(const std::vector<Fact>& facts, Tick begun, Tick ended);
+  void JudgeAttempts();
+  void JudgeAttempt(const Attempt& attempt);
 
   // ---- What reads see
 
@@ -161,17 +185,9 @@ class StoreRun {
     std::optional<std::string> partition;  // of the first attribute; nothing: a scan
     std::vector<Attributes> entries;
   };
-  // Which of an item's versions was there: one between these.
-  struct Place {
-    std::string name;
-    std::vector<Version> versions;
-    size_t first = 0, last = 0;
-  };
   void JudgeReads();
   void JudgeRead(const Read& read);
   void JudgeIndexRead(const IndexRead& read);
-  // Whether there is a moment in the order of commits at which all were there; else why not.
-  static std::optional<std::string> Contradiction(const std::vector<Place>& places);
 
   // ---- Streams
 
@@ -179,10 +195,12 @@ class StoreRun {
   Task<Status> ReadStream(StreamModel* stream, bool to_its_end);
   Task<Status> ReadShard(StreamModel* stream, const std::string& shard_id, bool to_its_end);
   Task<void> JudgeStreams();
-  Task<void> JudgeStream(TableModel* table, size_t stream);
+  void JudgeStream(TableModel* table, const StreamModel& stream, const StreamModel& again,
+                   Tick begun);
+  // `begun`: what is committed later need not have been read.
   std::optional<std::string> JudgeRecords(
       const StreamModel& stream, const std::vector<Version>& versions,
-      const std::vector<const item::StreamRecordDescription*>& records);
+      const std::vector<const item::StreamRecordDescription*>& records, Tick begun);
 
   // ---- Between lives
 
@@ -193,9 +211,7 @@ class StoreRun {
                         std::map<std::string, item::Table>* tables);
   void ResolveTables(const std::map<std::string, item::Table>& tables);
   void ResolveTable(TableModel& table, const item::Table& actual);
-  void ResolveItems(const Contents& contents);
-  void ResolveItemsOnce(const Contents& contents, bool decide);
-  void ResolveLoss(const Contents& contents);
+  void CheckItems(const Contents& contents);
   Task<std::map<std::string, std::string>> ReadRange(const engine::Snapshot* snapshot,
                                                      const item::KeyBounds& bounds);
   Task<void> CheckKeySpaces(const engine::Snapshot* snapshot, TableModel* table,
@@ -218,12 +234,24 @@ class StoreRun {
   std::deque<std::unique_ptr<TableModel>> tables_;               // also those that are gone
   std::map<std::string, std::unique_ptr<TableModel>> creating_;  // by name: it may have been made
   std::deque<Operation> operations_;
+  std::deque<Attempt> attempts_;    // of this life
   std::vector<Operation*> tokens_;  // transactions with a token
+  std::deque<Commit> commits_;
+  std::vector<Commit*> unplaced_;  // not known to be there
+  std::vector<Commit*> order_;     // those that are there, by sequence number
+  std::vector<Tick> visible_min_;  // of each of these and those behind it
+  std::vector<Tick> begun_max_;    // of each of these and those before it
+  std::map<uint64_t, SequenceNumber> markers_;
+  uint64_t life_ = 0;
+  uint64_t life_of_attempts_ = 0;
   std::vector<Read> reads_;
   std::vector<IndexRead> index_reads_;
   Tick tick_ = 0;
   // A power cut may have taken what ended later (and is not synced by itself).
   Tick promised_ = 0;
+  // What began until then has been replayed at an opening, and stays, if it is there.
+  Tick replayed_ = 0;
+  Tick opened_ = 0;
   bool is_unsynced_ = false;
   bool may_have_lost_ = false;
   int64_t latest_offset_ms_ = 0;

@@ -86,52 +86,62 @@ io::Task<Status> StoreRun::ReadShard(StreamModel* stream, const std::string& sha
 }
 
 io::Task<void> StoreRun::JudgeStreams() {
-  for (size_t table = 0; table < tables_.size() && !complaint_; ++table) {
-    for (size_t i = 0; i < tables_[table]->streams.size() && !complaint_; ++i) {
-      co_await JudgeStream(tables_[table].get(), i);
+  const Tick begun = ++tick_;
+  std::vector<StreamModel> again;
+  for (size_t table = 0; table < tables_.size(); ++table) {
+    for (StreamModel& stream : tables_[table]->streams) {
+      if (may_have_lost_) {
+        // With what a power cut took from the table it took the records. The reader begins anew.
+        stream.shards.clear();
+        stream.records.clear();
+      }
+      again.emplace_back().arn = stream.arn;
+      co_await Poll(&again.back(), true);
+      co_await Poll(&stream, true);
+      if (complaint_) co_return;
+    }
+  }
+  // Of items that have expired in the meantime.
+  const auto snapshot = db_->GetSnapshot();
+  co_await ResolveCommits(snapshot.get());
+  size_t next = 0;
+  for (const auto& table : tables_) {
+    for (const StreamModel& stream : table->streams) {
+      if (complaint_) co_return;
+      JudgeStream(table.get(), stream, again[next++], begun);
     }
   }
 }
 
-io::Task<void> StoreRun::JudgeStream(TableModel* table, size_t index) {
-  StreamModel& stream = table->streams[index];
-  if (may_have_lost_) {
-    // With what a power cut took from the table it took the records. The reader begins anew.
-    stream.shards.clear();
-    stream.records.clear();
-  }
-  StreamModel again;
-  again.arn = stream.arn;
-  co_await Poll(&again, true);
-  co_await Poll(&stream, true);
-  if (complaint_) co_return;
+void StoreRun::JudgeStream(TableModel* table, const StreamModel& stream, const StreamModel& again,
+                           Tick begun) {
   for (const auto& [number, record] : again.records) {
     if (stream.records.contains(number)) continue;
     Complain(fmt::format("stream of {}: one who followed it did not see record {} of {}",
                          table->name, number, Show(AttributesOf(record.keys.view()))));
-    co_return;
+    return;
   }
   for (const auto& [number, record] : stream.records) {
     if (again.records.contains(number)) continue;
     if (!again.records.empty() && number < again.records.rbegin()->first) {
       Complain(fmt::format("stream of {}: record {} has gone", table->name, number));
-      co_return;
+      return;
     }
   }
   // What was dropped while operations were under way is nobody's business any more.
-  if (table->gone) co_return;
+  if (table->gone) return;
   std::map<Attributes, std::vector<const StreamRecordDescription*>> by_key;
   for (const auto& [number, record] : again.records) {
     by_key[AttributesOf(record.keys.view())].push_back(&record);
   }
   for (const auto& [key, history] : table->items) {
-    const auto why = JudgeRecords(stream, history.Versions(), by_key[key]);
+    const auto why = JudgeRecords(stream, history.versions(), by_key[key], begun);
     by_key.erase(key);
     if (!why) continue;
     Complain(fmt::format("stream of {} (enabled {}-{}, disabled {}-{}): {}; {}", table->name,
                          stream.enable_begun, stream.enable_ended, stream.disable_begun,
                          stream.disable_ended, *why, Describe(*table, key)));
-    co_return;
+    return;
   }
   if (!by_key.empty()) {
     Complain(fmt::format("stream of {}: records of {}, which never was", table->name,
@@ -156,50 +166,41 @@ bool Tells(const StreamRecordDescription& record, StreamViewType view_type, cons
   const bool has_old =
       view_type == StreamViewType::kOldImage || view_type == StreamViewType::kNewAndOldImages;
   return record.event == event && record.stream_view_type == view_type &&
-         record.by_time_to_live == (after.operation == nullptr) &&
+         (record.by_time_to_live ? after.may_have_expired : !after.expired) &&
          image(record.new_image) == (has_new ? after.state : std::nullopt) &&
          image(record.old_image) == (has_old ? before : std::nullopt);
 }
 
-// Whether records from `record` on tell the versions behind `current`.
-bool Match(const StreamModel& stream, const std::vector<Version>& versions,
-           const std::vector<const StreamRecordDescription*>& records, uint64_t now_s,
-           size_t current, size_t record, int* steps) {
-  if (++*steps > 100'000) return true;
-  const State& before = versions[current].state;
-  for (size_t next = current + 1; next < versions.size(); ++next) {
-    const Version& version = versions[next];
-    if (version.begun > stream.disable_ended) break;
-    if (record < records.size() && version.state != before &&
-        Tells(*records[record], stream.view_type, before, version) &&
-        Match(stream, versions, records, now_s, next, record + 1, steps)) {
-      return true;
-    }
-    if (version.state == before && !version.maybe) {
-      return Match(stream, versions, records, now_s, next, record, steps);
-    }
-    const bool may_be_left_out = version.maybe || version.ended > stream.disable_begun;
-    if (!may_be_left_out) return false;
-  }
-  if (record == records.size()) return true;
-  // It may just have expired.
-  const std::optional<uint64_t> expiry = ExpiryOf(before);
-  return record + 1 == records.size() && expiry && *expiry <= now_s &&
-         Tells(*records[record], stream.view_type, before, Version());
+// Whether the version came to be only after `tick`; or before it.
+bool IsAfter(const Version& version, Tick tick) {
+  return version.commit != nullptr && version.commit->begun > tick;
+}
+bool IsBefore(const Version& version, Tick tick) {
+  return version.commit == nullptr || version.commit->visible < tick;
 }
 
 }  // namespace
 
 std::optional<std::string> StoreRun::JudgeRecords(
     const StreamModel& stream, const std::vector<Version>& versions,
-    const std::vector<const StreamRecordDescription*>& records) {
-  // The last version that the stream does not tell of.
+    const std::vector<const StreamRecordDescription*>& records, Tick begun) {
+  // The records tell of the versions behind one that may be the last before the stream was enabled,
+  // up to one that may be the last before it was disabled.
   for (size_t first = 0; first < versions.size(); ++first) {
-    const Version& version = versions[first];
-    if (first > 0 && version.begun > stream.enable_ended && !version.maybe) break;
-    if (first + 1 < versions.size() && versions[first + 1].ended < stream.enable_begun) continue;
-    int steps = 0;
-    if (Match(stream, versions, records, LatestSeconds(), first, 0, &steps)) return std::nullopt;
+    if (IsAfter(versions[first], stream.enable_ended)) break;
+    const size_t last = first + records.size();
+    if (last >= versions.size()) break;
+    if (first + 1 < versions.size() && IsBefore(versions[first + 1], stream.enable_begun)) continue;
+    const bool is_whole =
+        last + 1 == versions.size() || !IsBefore(versions[last + 1], begun) ||
+        (stream.disable_begun != kNever && !IsBefore(versions[last + 1], stream.disable_begun));
+    if (!is_whole || (last > first && IsAfter(versions[last], stream.disable_ended))) continue;
+    bool tells = true;
+    for (size_t i = 0; i < records.size() && tells; ++i) {
+      tells =
+          Tells(*records[i], stream.view_type, versions[first + i].state, versions[first + i + 1]);
+    }
+    if (tells) return std::nullopt;
   }
   std::string text = "its records are not the item's history:";
   for (const StreamRecordDescription* record : records) {

@@ -145,6 +145,7 @@ io::Task<void> StoreRun::CreateTable() {
     co_return;
   }
   Count("table made");
+  made->made = tick_;
   tables_.push_back(std::move(creating_[name]));
   creating_.erase(name);
   made->id = response->table_description.table_id;
