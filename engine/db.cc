@@ -129,6 +129,7 @@ std::optional<StatusOr<bool>> Db::TryGet(std::string_view key, PinnedValue* valu
                                          const ReadOptions& options) {
   return impl_->TryGet(key, value, options);
 }
+void Db::TryGet(std::span<Lookup> lookups) { impl_->TryGet(lookups); }
 io::Task<Status> Db::MultiGetAsync(std::span<const std::string_view> keys,
                                    std::vector<std::optional<PinnedValue>>* values,
                                    ReadOptions options) {

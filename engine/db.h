@@ -164,6 +164,14 @@ class Db {
   // Like GetAsync, for what is in memory: nullopt if a block would have to be read.
   std::optional<StatusOr<bool>> TryGet(std::string_view key, PinnedValue* value,
                                        const ReadOptions& options = {});
+  // TryGet of many keys, in less time: what the memory is asked for is on its way for many of them
+  // at once. Each as of a moment of this call.
+  struct Lookup {
+    std::string_view key;
+    PinnedValue* value;
+    std::optional<StatusOr<bool>> found;  // what TryGet would have returned
+  };
+  void TryGet(std::span<Lookup> lookups);
   // All keys as of one moment. `values` gets one element a key, nullopt where the key is absent.
   Status MultiGet(std::span<const std::string_view> keys,
                   std::vector<std::optional<PinnedValue>>* values, const ReadOptions& options = {});

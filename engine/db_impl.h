@@ -77,6 +77,7 @@ class DbImpl {
   // read.cc
   std::optional<StatusOr<bool>> TryGet(std::string_view key, PinnedValue* value,
                                        const ReadOptions& options);
+  void TryGet(std::span<Db::Lookup> lookups);
   io::Task<StatusOr<bool>> Get(std::string_view key, PinnedValue* value, ReadOptions options);
   // What a foreign thread does instead: one miss is one blocking read.
   StatusOr<bool> GetNow(std::string_view key, PinnedValue* value, const ReadOptions& options);

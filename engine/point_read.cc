@@ -5,21 +5,44 @@
 #include "sstable/loaded_table.h"
 
 namespace varve::engine {
+namespace {
 
-bool PointRead::SearchMemtable(const std::shared_ptr<PartitionMemtable>& memtable) {
-  const std::optional<Entry> entry = memtable->table.Get(key_, sequence_);
-  if (!entry) return false;
-  if (entry->kind == EntryKind::kPut) {
-    value_ = entry->value;
-    value_memtable_ = &memtable;
-  }
-  return true;
+// What is copied in a moment, when others have had their turn.
+void Prefetch(std::string_view bytes) {
+  constexpr size_t kCacheLineBytes = 64;
+  for (size_t i = 0; i < bytes.size(); i += kCacheLineBytes) __builtin_prefetch(bytes.data() + i);
+  // GCC takes a function that only prefetches for one without effects, and drops the call.
+  asm volatile("");
 }
 
-bool PointRead::SearchMemtables() {
-  if (view_.active != nullptr && SearchMemtable(view_.active)) return true;
-  return std::any_of(view_.frozen.begin(), view_.frozen.end(),
-                     [&](const auto& memtable) { return SearchMemtable(memtable); });
+}  // namespace
+
+const std::shared_ptr<PartitionMemtable>* PointRead::NextMemtable() const {
+  if (memtable_ == nullptr && view_.active != nullptr) return &view_.active;
+  const bool in_frozen = memtable_ != nullptr && memtable_ != &view_.active;
+  const size_t next = in_frozen ? static_cast<size_t>(memtable_ - view_.frozen.data()) + 1 : 0;
+  return next < view_.frozen.size() ? &view_.frozen[next] : nullptr;
+}
+
+PointRead::State PointRead::AdvanceMemtables() {
+  if (lookup_) {
+    if (!lookup_->Advance()) return State::kMore;
+    if (const std::optional<Entry> entry = lookup_->Find(sequence_)) {
+      if (entry->kind != EntryKind::kPut) return State::kAbsent;
+      value_ = entry->value;
+      if (value_.size() <= kCopyBytesMax) Prefetch(value_);
+      return State::kFound;
+    }
+  }
+  memtable_ = NextMemtable();
+  if (memtable_ != nullptr) {
+    lookup_.emplace((*memtable_)->table, key_);
+  } else {
+    hash_ = Hash(key_);
+    CollectCandidates();
+    stage_ = Stage::kTables;
+  }
+  return State::kMore;
 }
 
 void PointRead::AddCandidate(const LevelTable& table) {
@@ -105,11 +128,7 @@ PointRead::State PointRead::AdvanceTable() {
 PointRead::State PointRead::Advance() {
   switch (stage_) {
     case Stage::kMemtables:
-      if (SearchMemtables()) return value_memtable_ != nullptr ? State::kFound : State::kAbsent;
-      hash_ = Hash(key_);
-      CollectCandidates();
-      stage_ = Stage::kTables;
-      return State::kMore;
+      return AdvanceMemtables();
     case Stage::kTables:
       if (next_candidate_ == candidates_) {
         if (level_ == kLevels) return State::kAbsent;
@@ -141,8 +160,8 @@ std::pair<const void*, uint64_t> PointRead::wanted() const {
 void PointRead::TakeValue(PinnedValue* value) {
   if (value_.size() <= kCopyBytesMax) {
     value->Copy(value_);
-  } else if (value_memtable_ != nullptr) {
-    value->Pin(value_, *value_memtable_);
+  } else if (memtable_ != nullptr) {
+    value->Pin(value_, *memtable_);
   } else {
     value->Pin(value_, std::make_shared<sstable::BlockPin>(value_get_ ? value_get_->TakePin()
                                                                       : get_->TakePin()));

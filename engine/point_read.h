@@ -62,8 +62,9 @@ class PointRead {
 
   enum class Stage : uint8_t { kMemtables, kTables, kTable, kValue };
 
-  bool SearchMemtables();
-  bool SearchMemtable(const std::shared_ptr<PartitionMemtable>& memtable);
+  State AdvanceMemtables();
+  // The memtable behind memtable_, newest first; null if that was the last.
+  const std::shared_ptr<PartitionMemtable>* NextMemtable() const;
   // The next tables, newest first, that may hold the key, as far as their ranges tell.
   void CollectCandidates();
   void AddCandidate(const LevelTable& table);
@@ -74,6 +75,8 @@ class PointRead {
   const ReadView& view_;
   const std::string_view key_;
   const SequenceNumber sequence_;
+  const std::shared_ptr<PartitionMemtable>* memtable_ = nullptr;  // that lookup_ is in
+  std::optional<memtable::Memtable::Lookup> lookup_;
   uint64_t hash_ = 0;
   Stage stage_ = Stage::kMemtables;
   uint8_t level_ = 0;  // the next to look for candidates in
@@ -86,7 +89,6 @@ class PointRead {
   std::optional<sstable::ValueGet> value_get_;
 
   std::string_view value_;
-  const std::shared_ptr<PartitionMemtable>* value_memtable_ = nullptr;  // which holds value_
   Status status_;
 };
 

@@ -7,6 +7,29 @@
 #include "engine/point_read.h"
 
 namespace varve::engine {
+namespace {
+
+// So many lookups are advanced in turn: enough to keep the memory busy all the time.
+constexpr size_t kLookupsMax = 32;
+using Lookups = std::array<std::optional<PointRead>, kLookupsMax>;
+using LookupStates = std::array<PointRead::State, kLookupsMax>;
+
+// Advances the first `count` of `reads` in turn until all have come as far as memory goes.
+void AdvanceInTurn(Lookups& reads, size_t count, LookupStates* states) {
+  std::array<uint8_t, kLookupsMax> open;
+  for (size_t i = 0; i < count; ++i) open[i] = static_cast<uint8_t>(i);
+  for (size_t left = count; left > 0;) {
+    size_t still = 0;
+    for (size_t k = 0; k < left; ++k) {
+      const uint8_t i = open[k];
+      (*states)[i] = reads[i]->Advance();
+      if ((*states)[i] == PointRead::State::kMore) open[still++] = i;
+    }
+    left = still;
+  }
+}
+
+}  // namespace
 
 std::optional<StatusOr<bool>> DbImpl::TryGet(std::string_view key, PinnedValue* value,
                                              const ReadOptions& options) {
@@ -26,6 +49,43 @@ std::optional<StatusOr<bool>> DbImpl::TryGet(std::string_view key, PinnedValue* 
       return read.status();
     default:
       return std::nullopt;
+  }
+}
+
+void DbImpl::TryGet(std::span<Db::Lookup> lookups) {
+  if (const Status readable = CheckReadable(); !readable.ok()) {
+    for (Db::Lookup& lookup : lookups) lookup.found = readable;
+    return;
+  }
+  EpochGuard guard;
+  while (!lookups.empty()) {
+    const std::span<Db::Lookup> some = lookups.first(std::min(lookups.size(), kLookupsMax));
+    lookups = lookups.subspan(some.size());
+    // The views first, then the sequence number, as above.
+    std::array<const ReadView*, kLookupsMax> views;
+    const Directory* const directory = directory_.load(std::memory_order_acquire);
+    for (size_t i = 0; i < some.size(); ++i) views[i] = directory->Find(some[i].key)->view();
+    const SequenceNumber sequence = visible();
+    Lookups reads;
+    LookupStates states;
+    for (size_t i = 0; i < some.size(); ++i) reads[i].emplace(*views[i], some[i].key, sequence);
+    AdvanceInTurn(reads, some.size(), &states);
+    for (size_t i = 0; i < some.size(); ++i) {
+      switch (states[i]) {
+        case PointRead::State::kFound:
+          reads[i]->TakeValue(some[i].value);
+          some[i].found = true;
+          break;
+        case PointRead::State::kAbsent:
+          some[i].found = false;
+          break;
+        case PointRead::State::kFailed:
+          some[i].found = reads[i]->status();
+          break;
+        default:
+          some[i].found.reset();
+      }
+    }
   }
 }
 
@@ -115,52 +175,35 @@ Status DbImpl::TryMultiGet(std::span<const std::string_view> keys,
                            std::vector<std::optional<PinnedValue>>* values,
                            const ReadOptions& options,
                            std::vector<std::unique_ptr<WaitingRead>>* waiting) {
-  // So many lookups are advanced in turn: enough to keep the memory busy all the time.
-  constexpr size_t kLookupsMax = 32;
   thread_local std::vector<const ReadView*> views;
   values->resize(keys.size());
   EpochGuard guard;
   const SequenceNumber sequence = ViewsOfOneMoment(keys, options, &views);
   for (size_t first = 0; first < keys.size(); first += kLookupsMax) {
     const size_t count = std::min(keys.size() - first, kLookupsMax);
-    std::array<std::optional<PointRead>, kLookupsMax> reads;
-    std::array<uint8_t, kLookupsMax> open;
+    Lookups reads;
+    LookupStates states;
     for (size_t i = 0; i < count; ++i) {
       reads[i].emplace(*views[first + i], keys[first + i], sequence);
-      open[i] = static_cast<uint8_t>(i);
     }
-    std::array<uint8_t, kLookupsMax> found;
-    size_t found_count = 0;
-    for (size_t left = count; left > 0;) {
-      size_t still = 0;
-      for (size_t k = 0; k < left; ++k) {
-        const size_t i = open[k];
-        PointRead& read = *reads[i];
-        switch (read.Advance()) {
-          case PointRead::State::kMore:
-            open[still++] = static_cast<uint8_t>(i);
-            break;
-          case PointRead::State::kFound:
-            found[found_count++] = static_cast<uint8_t>(i);
-            break;
-          case PointRead::State::kAbsent:
-            (*values)[first + i].reset();
-            break;
-          case PointRead::State::kFailed:
-            return read.status();
-          case PointRead::State::kWaiting:
-            (*values)[first + i].reset();
-            waiting->push_back(std::make_unique<WaitingRead>(views[first + i]->shared_from_this(),
-                                                             keys[first + i], sequence, first + i));
-            break;
-        }
+    AdvanceInTurn(reads, count, &states);
+    for (size_t i = 0; i < count; ++i) {
+      std::optional<PinnedValue>& value = (*values)[first + i];
+      switch (states[i]) {
+        case PointRead::State::kFound:
+          if (!value) value.emplace();
+          reads[i]->TakeValue(&*value);
+          break;
+        case PointRead::State::kFailed:
+          return reads[i]->status();
+        case PointRead::State::kWaiting:
+          value.reset();
+          waiting->push_back(std::make_unique<WaitingRead>(views[first + i]->shared_from_this(),
+                                                           keys[first + i], sequence, first + i));
+          break;
+        default:
+          value.reset();
       }
-      left = still;
-    }
-    for (size_t k = 0; k < found_count; ++k) {
-      std::optional<PinnedValue>& value = (*values)[first + found[k]];
-      if (!value) value.emplace();
-      reads[found[k]]->TakeValue(&*value);
     }
   }
   return absl::OkStatus();

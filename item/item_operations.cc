@@ -78,27 +78,49 @@ Status CheckCondition(const expression::Condition* condition, const OldItem& old
 
 }  // namespace
 
-io::Task<StatusOr<Store::ItemRead>> Store::ReadItem(const GetItemRequest& request) {
-  VARVE_ASSIGN_OR_CO_RETURN(const Expressions expressions, Check(request, &expression_cache_));
-  VARVE_ASSIGN_OR_CO_RETURN(const TablePointer table, TableOf(request.table_name));
-  VARVE_CO_RETURN_IF_ERROR(CheckKey(table->key, request.key));
-  VARVE_CO_RETURN_IF_ERROR(CheckKeyPaths(*table, expressions.projection));
+Status Store::BeginRead(const GetItemRequest& request, ItemRead* read) {
+  VARVE_ASSIGN_OR_RETURN(Expressions expressions, Check(request, &expression_cache_));
+  VARVE_ASSIGN_OR_RETURN(read->table, TableOf(request.table_name));
+  const Table& table = *read->table;
+  VARVE_RETURN_IF_ERROR(CheckKey(table.key, request.key));
+  VARVE_RETURN_IF_ERROR(CheckKeyPaths(table, expressions.projection));
+  VARVE_RETURN_IF_ERROR(AdmitRead(table, nullptr));
+  read->key = EngineKey(table.key_space, table.key, request.key);
+  read->projection = std::move(expressions.projection);
+  return absl::OkStatus();
+}
 
-  VARVE_CO_RETURN_IF_ERROR(AdmitRead(*table, nullptr));
-  const std::string key = EngineKey(table->key_space, table->key, request.key);
-  ItemRead read;
-  VARVE_ASSIGN_OR_CO_RETURN(read.found, co_await Read(key, &read.bytes));
+void Store::TryRead(std::span<ItemTry* const> tries) {
+  std::vector<engine::Db::Lookup> lookups;
+  lookups.reserve(tries.size());
+  for (ItemTry* const t : tries) lookups.push_back({t->read.key, &t->read.bytes, std::nullopt});
+  db_.TryGet(lookups);
+  for (size_t i = 0; i < tries.size(); ++i) {
+    const std::optional<StatusOr<bool>>& found = lookups[i].found;
+    tries[i]->done = found && found->ok();
+    tries[i]->read.found = tries[i]->done && **found;
+  }
+}
+
+void Store::FinishRead(const GetItemRequest& request, ItemRead* read) {
   size_t item_bytes = 0;
-  if (read.found) {
-    const ItemView item(read.bytes.view());
-    if (expressions.projection) read.projected = expressions.projection->Apply(item);
+  if (read->found) {
+    const ItemView item(read->bytes.view());
+    if (read->projection) read->projected = read->projection->Apply(item);
     if (request.return_consumed_capacity != ReturnConsumedCapacity::kNone || enforces_capacity()) {
       item_bytes = item.size_bytes();
     }
   }
   const double units = ReadUnits(item_bytes, request.consistent_read);
-  ChargeRead(*table, nullptr, units);
-  read.consumed_capacity = Capacity(request.return_consumed_capacity, request.table_name, units);
+  ChargeRead(*read->table, nullptr, units);
+  read->consumed_capacity = Capacity(request.return_consumed_capacity, request.table_name, units);
+}
+
+io::Task<StatusOr<Store::ItemRead>> Store::ReadItem(const GetItemRequest& request) {
+  ItemRead read;
+  VARVE_CO_RETURN_IF_ERROR(BeginRead(request, &read));
+  VARVE_ASSIGN_OR_CO_RETURN(read.found, co_await Read(read.key, &read.bytes));
+  FinishRead(request, &read);
   co_return read;
 }
 

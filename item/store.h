@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -139,6 +140,12 @@ class Store {
 
   // GetItem whose item stays where it lies: in the block cache, if that is where it was found.
   struct ItemRead {
+    // Where to read.
+    TablePointer table;
+    std::string key;  // the engine's
+    std::optional<expression::Projection> projection;
+
+    // What was read.
     bool found = false;
     engine::PinnedValue bytes;      // the item's
     std::optional<Item> projected;  // instead of them, if the request has a projection
@@ -150,6 +157,18 @@ class Store {
     }
   };
   io::Task<StatusOr<ItemRead>> ReadItem(const GetItemRequest& request);
+
+  // The same in three steps, without a task, for who reads several items that may be in memory:
+  // BeginRead checks a request, TryRead looks all of them up together, and FinishRead completes
+  // each that TryRead was `done` with. The others are ReadItem's, from the beginning; so are
+  // errors.
+  struct ItemTry {
+    ItemRead read;
+    bool done = false;
+  };
+  Status BeginRead(const GetItemRequest& request, ItemRead* read);
+  void TryRead(std::span<ItemTry* const> tries);
+  void FinishRead(const GetItemRequest& request, ItemRead* read);
 
   io::Task<StatusOr<GetItemResponse>> GetItem(const GetItemRequest& request);
   io::Task<StatusOr<PutItemResponse>> PutItem(const PutItemRequest& request);

@@ -38,28 +38,36 @@ void Memtable::Add(const Entry& entry) {
 }
 
 std::optional<Entry> Memtable::Get(std::string_view key, SequenceNumber sequence) const {
-  Child child = root_.load(std::memory_order_acquire);
-  size_t depth = 0;
-  while (child != 0 && !IsLeaf(child)) {
-    const Node& node = Node::At(arena_, child);
-    // The prefix is not compared here: the key of the leaf is, and in full.
-    depth += node.prefix_bytes;
-    if (depth >= key.size()) {
-      child = depth == key.size() ? node.end.load(std::memory_order_acquire) : 0;
-      break;
-    }
-    const std::atomic<Child>* const place = node.Find(static_cast<uint8_t>(key[depth]));
-    if (place == nullptr) return std::nullopt;
-    child = place->load(std::memory_order_acquire);
-    ++depth;
+  Lookup lookup(*this, key);
+  while (!lookup.Advance()) {
   }
-  if (child == 0) return std::nullopt;
-  const Record newest(arena_, RecordOf(child));
-  if (newest.key() != key) return std::nullopt;
+  return lookup.Find(sequence);
+}
+
+bool Memtable::Lookup::Advance() {
+  if (child_ == 0 || IsLeaf(child_)) return true;
+  const Node& node = Node::At(*arena_, child_);
+  // The prefix is not compared here: the key of the leaf is, and in full.
+  depth_ += node.prefix_bytes;
+  if (depth_ < key_.size()) {
+    const std::atomic<Child>* const place = node.Find(static_cast<uint8_t>(key_[depth_]));
+    child_ = place == nullptr ? 0 : place->load(std::memory_order_acquire);
+    ++depth_;
+  } else {
+    child_ = depth_ == key_.size() ? node.end.load(std::memory_order_acquire) : 0;
+  }
+  if (child_ != 0) Node::Prefetch(*arena_, child_);
+  return false;
+}
+
+std::optional<Entry> Memtable::Lookup::Find(SequenceNumber sequence) const {
+  if (child_ == 0) return std::nullopt;
+  const Record newest(*arena_, RecordOf(child_));
+  if (newest.key() != key_) return std::nullopt;
   if (newest.sequence() <= sequence) return newest.Decode();
   const Arena::Offset version = newest.FindAtMost(sequence);
   if (version == 0) return std::nullopt;
-  return Record(arena_, version).Decode();
+  return Record(*arena_, version).Decode();
 }
 
 void Memtable::Iterator::Set(uint32_t record, uint32_t newest) {

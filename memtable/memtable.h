@@ -68,6 +68,7 @@ class Memtable {
   // All memory the memtable holds, this object included.
   size_t bytes() const { return sizeof(*this) + arena_.bytes(); }
 
+  class Lookup;
   class Iterator;
 
  private:
@@ -78,6 +79,32 @@ class Memtable {
   std::atomic<uint64_t> data_bytes_{0};
   std::atomic<SequenceNumber> smallest_sequence_{kSequenceMax};
   std::atomic<SequenceNumber> largest_sequence_{0};
+};
+
+// A Get of one memory access at a time, for who looks up several keys side by side:
+//
+//   Memtable::Lookup lookup(memtable, key);
+//   while (!lookup.Advance()) ...                  // the others have their turn meanwhile
+//   std::optional<Entry> entry = lookup.Find(snapshot);
+//
+// The memtable and the key must outlive it.
+class Memtable::Lookup {
+ public:
+  Lookup(const Memtable& memtable, std::string_view key)
+      : arena_(&memtable.arena_),
+        key_(key),
+        child_(memtable.root_.load(std::memory_order_acquire)) {}
+
+  // Takes a step down the tree and asks the memory for what comes next. True once it is there.
+  bool Advance();
+  // As Get, after Advance has returned true.
+  std::optional<Entry> Find(SequenceNumber sequence) const;
+
+ private:
+  const Arena* arena_;
+  std::string_view key_;
+  uint32_t child_;  // a Child (node.h)
+  size_t depth_ = 0;
 };
 
 // A position among the entries, in entry order (keys ascending, newer versions of a key first).

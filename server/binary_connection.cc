@@ -136,7 +136,7 @@ io::Task<void> BinaryConnection::Read() {
   while (!closing_ && !dead_) {
     in_pass_ = true;
     pass_requests_ = 0;
-    heard_ns_ = server_->io_.MonotonicNs();
+    heard_ns_ = pass_ns_ = server_->io_.MonotonicNs();
     size_t pass_bytes = 0;
     ParsePartial();
     while (!closing_ && pass_requests_ < kRequestsPerPass && pass_bytes < kBytesPerPass) {
@@ -170,16 +170,24 @@ io::Task<void> BinaryConnection::Read() {
 
 size_t BinaryConnection::Parse(std::string_view bytes) {
   size_t parsed = 0;
-  while (!closing_ && pass_requests_ < kRequestsPerPass) {
+  ItemGets& gets = thread_->gets;
+  while (!closing_ && pass_requests_ + gets.size() < kRequestsPerPass) {
     const auto frame = protocol::ReadFrame(bytes.substr(parsed), protocol::kRequestBytesMax);
-    if (!frame.ok()) {
-      Break(std::string(Message(frame.status())));
+    if (!frame.ok() || !frame->has_value()) {
+      HandleGets();
+      if (!frame.ok()) Break(std::string(Message(frame.status())));
       break;
     }
-    if (!frame->has_value()) break;
-    Handle(**frame);
     parsed += (*frame)->size_bytes();
+    if (LooksUp(**frame)) {
+      gets.Add(**frame);
+      if (gets.full()) HandleGets();
+      continue;
+    }
+    HandleGets();
+    if (!closing_) Handle(**frame);
   }
+  HandleGets();
   return parsed;
 }
 
@@ -344,11 +352,53 @@ bool BinaryConnection::MayBegin() const {
          server_->answer_bytes_.load(std::memory_order_relaxed) < options().answer_memory_bytes_max;
 }
 
-void BinaryConnection::BeginOrWait(const Frame& frame) {
-  ++pass_requests_;
-  if (IsUnderWay(frame.header.request_id)) {
-    return Break(fmt::format("request id {} is under way", frame.header.request_id));
+bool BinaryConnection::LooksUp(const Frame& frame) const {
+  return frame.header.type == FrameType::kGetItem && frame.header.flags == 0 &&
+         frame.header.request_id != 0 && greeted_ && waiting_.empty() && MayBegin();
+}
+
+void BinaryConnection::HandleGets() {
+  ItemGets& gets = thread_->gets;
+  if (gets.size() == 0) return;
+  item::Store& store = *server_->service_.store;
+  gets.LookUp(store, prepared_);
+  const uint64_t latency_ns = server_->io_.MonotonicNs() - pass_ns_;
+  for (size_t i = 0; i < gets.size() && !closing_; ++i) {
+    const Frame& frame = gets.frame(i);
+    // Answers before this one may have taken the rest of the credit.
+    if (!gets.InMemory(i) || !waiting_.empty() || !MayBegin()) {
+      BeginOrWait(frame);
+      continue;
+    }
+    if (!TakesId(frame.header.request_id)) break;
+    Add(thread_->counters.requests_begun, 1);
+    std::string& to = out();
+    const size_t begin =
+        protocol::BeginFrame({0, frame.header.request_id, frame.header.type, 0}, to);
+    gets.EncodeAnswer(store, i, to);
+    Charge(protocol::EndFrame(begin, to));
+    CountAnswer(frame.header.type, /*failed=*/false, latency_ns);
   }
+  gets.Clear();
+}
+
+void BinaryConnection::CountAnswer(FrameType type, bool failed, uint64_t latency_ns) {
+  BinaryCounters& counters = thread_->counters;
+  const auto i = static_cast<size_t>(type);
+  Add(counters.answers[i], 1);
+  if (failed) Add(counters.errors[i], 1);
+  counters.latencies[i].Count(latency_ns);
+}
+
+bool BinaryConnection::TakesId(uint32_t request_id) {
+  ++pass_requests_;
+  if (!IsUnderWay(request_id)) return true;
+  Break(fmt::format("request id {} is under way", request_id));
+  return false;
+}
+
+void BinaryConnection::BeginOrWait(const Frame& frame) {
+  if (!TakesId(frame.header.request_id)) return;
   if (waiting_.empty() && MayBegin()) return Begin(frame.header, frame.payload);
   waiting_.Push(frame.header, frame.payload);
   ChargeRequests();
@@ -365,6 +415,7 @@ void BinaryConnection::Begin(const FrameHeader& header, std::string_view payload
 io::Task<void> BinaryConnection::RunRequest(FrameHeader header, std::string_view payload) {
   Request request(this, header, payload);
   beginning_ = &request;
+  const uint64_t begun_ns = pass_ns_;
   const BinaryOperation operation = BinaryOperationOf(header.type);
   Status status;
   if (operation == nullptr) {
@@ -373,15 +424,13 @@ io::Task<void> BinaryConnection::RunRequest(FrameHeader header, std::string_view
     io::Task<Status> task = operation(request);
     status = co_await task;
   }
-  const auto type = static_cast<size_t>(header.type);
   if (!status.ok()) {
     if (absl::IsCancelled(status) && !request.cancelled()) {
       status = item::MakeError(item::ErrorType::kServiceUnavailable, "The server stops");
     }
     AnswerError(header, status);
-    Add(thread_->counters.errors[type], 1);
   }
-  Add(thread_->counters.answers[type], 1);
+  CountAnswer(header.type, !status.ok(), server_->io_.MonotonicNs() - begun_ns);
   --running_;
   if (beginning_ == &request) {
     beginning_ = nullptr;
@@ -476,6 +525,7 @@ io::Task<void> BinaryConnection::Tick() {
   co_await io::Yield{};
   tick_scheduled_ = false;
   in_pass_ = true;
+  if (!waiting_.empty()) pass_ns_ = server_->io_.MonotonicNs();
   const bool all = BeginWaiting();
   in_pass_ = false;
   StartSending();

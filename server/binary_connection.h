@@ -26,6 +26,7 @@
 #include "protocol/frame.h"
 #include "server/binary_operations.h"
 #include "server/binary_server.h"
+#include "server/item_gets.h"
 #include "server/prepared.h"
 #include "server/waiting_requests.h"
 
@@ -45,6 +46,7 @@ struct BinaryServer::Thread {
   BinaryCounters counters;
   BinaryConnection* connections = nullptr;  // a list
   std::vector<std::string> free_buffers;
+  ItemGets gets;  // of the connection that is in a pass; empty between passes
   bool sweeping = false;
   uint64_t stop_deadline_ns = kNeverNs;
 };
@@ -101,12 +103,18 @@ class BinaryConnection {
   bool is_ahead() const;
 
   // ---- Requests
+  // Whether `frame` is a GetItem that goes to ItemGets first.
+  bool LooksUp(const protocol::Frame& frame) const;
+  void HandleGets();
+  // Whether the frame's id is one that a request may have now. Breaks the connection if it is not.
+  bool TakesId(uint32_t request_id);
   void BeginOrWait(const protocol::Frame& frame);
   bool MayBegin() const;
   void Begin(const protocol::FrameHeader& header, std::string_view payload);
   io::Task<void> RunRequest(protocol::FrameHeader header, std::string_view payload);
   // Begins requests that waited; false if some still may.
   bool BeginWaiting();
+  void CountAnswer(protocol::FrameType type, bool failed, uint64_t latency_ns);
   void AnswerError(const protocol::FrameHeader& request, const Status& status);
   bool IsUnderWay(uint32_t request_id) const;
 
@@ -141,6 +149,7 @@ class BinaryConnection {
   Request* beginning_ = nullptr;
   uint64_t running_ = 0;  // requests begun and not ended
   uint32_t pass_requests_ = 0;
+  uint64_t pass_ns_ = 0;  // when the pass began, or the tick
   int64_t credit_ = 0;
 
   std::string out_;

@@ -8,11 +8,11 @@
 #include "item/errors.h"
 #include "item/store.h"
 #include "protocol/error.h"
-#include "protocol/message_fields.h"
 #include "protocol/messages.h"
-#include "server/constraints.h"
 #include "server/dynamodb_api.h"
+#include "server/item_gets.h"
 #include "server/operation_schemas.h"
+#include "server/read_request.h"
 
 namespace varve::server {
 namespace {
@@ -27,22 +27,11 @@ constexpr size_t kStreamPageBytes = size_t{128} << 10;
 
 constexpr size_t kRequestTokenBytesMax = 36;
 
-// A payload that can't be read is to the client what bad JSON is to one of the HTTP API.
-Status AsClientError(const Status& status) {
-  if (item::TypeOfError(status) != item::ErrorType::kInternalServerError) return status;
-  return item::MakeError(item::ErrorType::kSerializationException, Message(status));
-}
-
-// Reads the whole request: nothing of the payload is used afterwards.
 template <typename Request>
 Status ReadRequest(BinaryCall& call, const Schema& schema, Request* request,
                    RequestExtras* extras) {
-  if (Status read = protocol::DecodeRequest(call.payload(), request, extras); !read.ok()) {
-    return AsClientError(read);
-  }
-  VARVE_RETURN_IF_ERROR(call.prepared()->Complete(*call.service().store, call.header().type,
-                                                  extras->prepared, request));
-  return CheckConstraints(*request, schema);
+  return server::ReadRequest(*call.service().store, *call.prepared(), call.header().type,
+                             call.payload(), schema, request, extras);
 }
 
 template <typename Response>
@@ -95,7 +84,6 @@ io::Task<Status> RunWrite(BinaryCall& call) {
   co_return status;
 }
 
-// The item goes from where it lies into the answer.
 io::Task<Status> RunGetItem(BinaryCall& call) {
   item::GetItemRequest request;
   RequestExtras extras;
@@ -104,10 +92,7 @@ io::Task<Status> RunGetItem(BinaryCall& call) {
   io::Task<StatusOr<Store::ItemRead>> task = call.service().store->ReadItem(request);
   const StatusOr<Store::ItemRead> read = co_await task;
   if (!read.ok()) co_return read.status();
-  std::string& to = call.BeginAnswer(0);
-  protocol::FieldWriter writer(&to);
-  if (read->found) writer.Bytes(1, read->encoded());
-  writer(2, "ConsumedCapacity", read->consumed_capacity);
+  EncodeAnswer(*read, call.BeginAnswer(0));
   call.EndAnswer();
   co_return status;
 }

@@ -163,6 +163,7 @@ BinaryFigures BinaryServer::Figures() const {
     for (size_t i = 0; i < sum.answers.size(); ++i) {
       sum.answers[i] += get(counters.answers[i]);
       sum.errors[i] += get(counters.errors[i]);
+      counters.latencies[i].AddTo(&sum.latencies[i]);
       answered += get(counters.answers[i]);
     }
     begun += get(counters.requests_begun);

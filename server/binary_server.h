@@ -23,6 +23,7 @@
 #include "io/network.h"
 #include "protocol/frame.h"
 #include "server/http_request.h"
+#include "server/latency.h"
 #include "server/workers.h"
 
 namespace varve::item {
@@ -74,9 +75,11 @@ struct BinaryCounters {
   std::atomic<uint64_t> received_bytes{0};
   std::atomic<uint64_t> sent_bytes{0};
   std::atomic<uint64_t> requests_begun{0};
-  // Answered, by type of frame; and those of them that were errors.
+  // Answered, by type of frame; those of them that were errors; and how long it took from when a
+  // request was there, or had the credit to begin, until its answer was written.
   std::array<std::atomic<uint64_t>, 256> answers{};
   std::array<std::atomic<uint64_t>, 256> errors{};
+  std::array<LatencyCounts, 256> latencies;
 };
 
 // Their sums.
@@ -91,6 +94,7 @@ struct BinaryFigures {
   uint64_t requests_in_progress = 0;
   std::array<uint64_t, 256> answers{};
   std::array<uint64_t, 256> errors{};
+  std::array<LatencyFigures, 256> latencies{};
   uint64_t request_memory_bytes = 0;
   uint64_t answer_memory_bytes = 0;
 };

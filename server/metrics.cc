@@ -2,8 +2,11 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <limits>
 #include <map>
 #include <utility>
+
+#include "server/latency.h"
 
 namespace varve::server {
 namespace {
@@ -32,11 +35,27 @@ double Get(const std::atomic<uint64_t>& counter) {
   return static_cast<double>(counter.load(std::memory_order_relaxed));
 }
 
+double Seconds(uint64_t us) { return static_cast<double>(us) / 1e6; }
+
 const prometheus::Histogram::BucketBoundaries& SecondsBuckets() {
-  static const auto& buckets = *new prometheus::Histogram::BucketBoundaries{
-      0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
-      0.01,     0.025,   0.05,   0.1,     0.25,   0.5,   1,      2.5};
+  static const auto& buckets = *new prometheus::Histogram::BucketBoundaries([] {
+    prometheus::Histogram::BucketBoundaries bounds;
+    for (const uint64_t us : kLatencyBoundsUs) bounds.push_back(Seconds(us));
+    return bounds;
+  }());
   return buckets;
+}
+
+void Fill(const LatencyFigures& figures, prometheus::ClientMetric::Histogram* histogram) {
+  uint64_t count = 0;
+  for (size_t i = 0; i < kLatencyBuckets; ++i) {
+    count += figures.counts[i];
+    const bool bounded = i < kLatencyBoundsUs.size();
+    histogram->bucket.push_back(
+        {count, bounded ? Seconds(kLatencyBoundsUs[i]) : std::numeric_limits<double>::infinity()});
+  }
+  histogram->sample_count = count;
+  histogram->sample_sum = static_cast<double>(figures.sum_ns) / 1e9;
 }
 
 }  // namespace
@@ -123,17 +142,20 @@ std::vector<MetricFamily> Metrics::CollectBinary() const {
       figures.request_memory_bytes);
   add(MetricType::Gauge, "answer_memory_bytes", "Memory held by answers that were not taken yet",
       figures.answer_memory_bytes);
+  // A stream of pages counts as what it consists of.
+  const auto name_of = [](size_t type) {
+    const auto name = protocol::OperationName(static_cast<protocol::FrameType>(type));
+    return name.empty() ? "other" : name;
+  };
   const auto by_operation = [&](std::string name, std::string help,
                                 const std::array<uint64_t, 256>& counts) {
     MetricFamily family;
     family.name = "varve_binary_" + name;
     family.help = std::move(help);
     family.type = MetricType::Counter;
-    // A stream of pages counts as what it consists of.
     std::map<std::string_view, uint64_t> sums;
     for (size_t type = 0; type < counts.size(); ++type) {
-      const auto name = protocol::OperationName(static_cast<protocol::FrameType>(type));
-      if (counts[type] > 0) sums[name.empty() ? "other" : name] += counts[type];
+      if (counts[type] > 0) sums[name_of(type)] += counts[type];
     }
     for (const auto& [name, count] : sums) {
       ClientMetric metric = Sample(MetricType::Counter, static_cast<double>(count));
@@ -145,6 +167,22 @@ std::vector<MetricFamily> Metrics::CollectBinary() const {
   by_operation("requests_total", "Binary requests answered, by operation", figures.answers);
   by_operation("request_errors_total", "Binary requests answered with an error, by operation",
                figures.errors);
+
+  MetricFamily seconds;
+  seconds.name = "varve_binary_request_seconds";
+  seconds.help = "Time from a complete binary request that may begin to its answer, by operation";
+  seconds.type = MetricType::Histogram;
+  std::map<std::string_view, LatencyFigures> latencies;
+  for (size_t type = 0; type < figures.latencies.size(); ++type) {
+    if (figures.answers[type] > 0) latencies[name_of(type)].Add(figures.latencies[type]);
+  }
+  for (const auto& [name, figures_of_name] : latencies) {
+    ClientMetric metric;
+    metric.label.push_back({"operation", std::string(name)});
+    Fill(figures_of_name, &metric.histogram);
+    seconds.metric.push_back(std::move(metric));
+  }
+  if (!seconds.metric.empty()) families.push_back(std::move(seconds));
   return families;
 }
 

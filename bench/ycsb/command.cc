@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bench/machine.h"
+#include "bench/ycsb/deaf_client.h"
 #include "bench/ycsb/driver.h"
 #include "bench/ycsb/report.h"
 #include "bench/ycsb/target.h"
@@ -36,6 +37,7 @@ struct Settings {
   std::string arrivals = "even";
   std::string directory = "varve-bench-data/ycsb";
   uint64_t cache_mib = 256;
+  uint64_t deaf_clients = 0;
   DriverOptions driver;
   TargetOptions target;
   std::string json;
@@ -81,6 +83,12 @@ Status Measure(io::Io& io, const io::Socket& termination, const Settings& settin
         go_on = !load->interrupted && load->errors == 0;
         result->loads.push_back(*std::move(load));
       }
+    }
+    std::vector<std::unique_ptr<DeafClient>> deaf_clients;
+    while (status.ok() && deaf_clients.size() < settings.deaf_clients) {
+      StatusOr<std::unique_ptr<DeafClient>> client = DeafClient::Start(settings.target);
+      status = client.status();
+      if (status.ok()) deaf_clients.push_back(*std::move(client));
     }
     if (status.ok() && go_on && settings.runs()) {
       StatusOr<PhaseResult> run = driver.Run(workload);
@@ -214,6 +222,8 @@ void AddOptions(CLI::App* command, Settings& settings) {
   command->add_option("--binary-socket", target.binary_socket,
                       "a Unix socket, instead of host and port");
   command->add_option("--redis-port", target.redis_port);
+  command->add_option("--deaf-clients", settings.deaf_clients,
+                      "so many others ask over the binary protocol, and never read an answer");
 
   command->add_option("--directory", settings.directory,
                       "where embedded and rocksdb put their data");

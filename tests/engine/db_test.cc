@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "tests/support/io_fixture.h"
@@ -97,6 +99,35 @@ TEST_P(DbTest, SnapshotsSeeTheirMoment) {
   ASSERT_TRUE(db_->Compact("", "").ok());
   EXPECT_EQ(Get("k"), "new");
   EXPECT_EQ(Get("k", {.snapshot = snapshot.get()}), "old");
+}
+
+TEST_P(DbTest, LooksManyKeysUpAsItWouldOneByOne) {
+  Open(SmallOptions());
+  Random random(4);
+  // Values of both kinds: in tables, and in files of their own; and some memtables over them.
+  for (int i = 0; i < 300; ++i) {
+    const std::string key = fmt::format("{:03}", random.Next() % 150);
+    if (i % 5 == 0) {
+      ASSERT_TRUE(db_->Delete(key).ok());
+    } else {
+      ASSERT_TRUE(db_->Put(key, std::string(i % 7 == 0 ? 10'000 : 100, 'a' + i % 26)).ok());
+    }
+    if (i % 90 == 89) ASSERT_TRUE(db_->Flush().ok());
+  }
+  std::vector<std::string> keys;
+  for (int i = 0; i < 200; ++i) keys.push_back(fmt::format("{:03}", i));
+  for (size_t i = 0; i < keys.size(); i += 2)
+    Get(keys[i]);  // in memory now, the others perhaps not
+  std::vector<PinnedValue> values(keys.size());
+  std::vector<Db::Lookup> lookups;
+  for (size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], &values[i], std::nullopt});
+  db_->TryGet(lookups);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (i % 2 == 0) ASSERT_TRUE(lookups[i].found.has_value()) << keys[i];
+    if (!lookups[i].found) continue;
+    ASSERT_TRUE(lookups[i].found->ok()) << lookups[i].found->status();
+    EXPECT_EQ(**lookups[i].found ? values[i].ToString() : "(absent)", Get(keys[i])) << keys[i];
+  }
 }
 
 TEST_P(DbTest, SplitsAndDropsRanges) {

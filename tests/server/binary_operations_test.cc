@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <string>
 
 #include "item/errors.h"
@@ -58,6 +60,54 @@ TEST_P(BinaryOperationsTest, PutsGetsUpdatesAndDeletesAnItem) {
   got = client.Call<item::GetItemResponse>(FrameType::kGetItem, Get("Letters", "a"));
   ASSERT_TRUE(got.ok());
   EXPECT_FALSE(got->item);
+}
+
+TEST_P(BinaryOperationsTest, GetItemsThatComeTogetherAreAnsweredEachAsItsOwn) {
+  Start();
+  CreateTable("Letters");
+  BinaryClient client = ConnectAndGreet();
+  PutItems(client, "Letters", 3, "x");
+  item::GetItemRequest projected = Get("Letters", "00001");
+  projected.projection_expression = "id";
+  projected.return_consumed_capacity = item::ReturnConsumedCapacity::kTotal;
+  item::GetItemRequest two_keys = Get("Letters", "00001");
+  two_keys.key = ItemOf("00001", "x");
+  const auto get = [](uint32_t id, const item::GetItemRequest& request) {
+    return BinaryClient::RequestFrame(FrameType::kGetItem, id, request);
+  };
+  ASSERT_TRUE(client.SendBytes(
+      get(1, Get("Letters", "00000")) + get(2, Get("Letters", "absent")) + get(3, projected) +
+      get(4, two_keys) + get(5, Get("Nowhere", "00000")) + get(6, Get("Letters", "00002")) +
+      BinaryClient::FrameOf(FrameType::kGetItem, 7, "nonsense") +
+      BinaryClient::RequestFrame(FrameType::kPutItem, 8, Put("Letters", ItemOf("new", "x"))) +
+      get(9, Get("Letters", "00001"))));
+  std::map<uint32_t, ReceivedFrame> answers;
+  for (int i = 0; i < 9; ++i) {
+    const auto frame = client.Receive();
+    ASSERT_TRUE(frame);
+    answers[frame->header.request_id] = *frame;
+  }
+  const auto item_of = [&](uint32_t id) {
+    item::GetItemResponse response;
+    protocol::AnswerExtras extras;
+    EXPECT_FALSE(answers[id].is_error()) << id;
+    EXPECT_TRUE(protocol::DecodeAnswer(answers[id].payload, &response, &extras).ok()) << id;
+    EXPECT_EQ(response.consumed_capacity.has_value(), id == 3) << id;
+    return response.item;
+  };
+  EXPECT_EQ(item_of(1), ItemOf("00000", "x"));
+  EXPECT_EQ(item_of(2), std::nullopt);
+  EXPECT_EQ(item_of(3), Key("00001"));
+  EXPECT_EQ(TypeOfError(answers[4].error()), ErrorType::kValidationException);
+  EXPECT_EQ(TypeOfError(answers[5].error()), ErrorType::kResourceNotFoundException);
+  EXPECT_EQ(item_of(6), ItemOf("00002", "x"));
+  EXPECT_EQ(TypeOfError(answers[7].error()), ErrorType::kSerializationException);
+  EXPECT_FALSE(answers[8].is_error());
+  EXPECT_EQ(item_of(9), ItemOf("00001", "x"));
+  const BinaryFigures figures = server_->Figures();
+  EXPECT_EQ(figures.answers[static_cast<size_t>(FrameType::kGetItem)], 8u);
+  EXPECT_EQ(figures.errors[static_cast<size_t>(FrameType::kGetItem)], 3u);
+  EXPECT_EQ(figures.requests_in_progress, 0u);
 }
 
 TEST_P(BinaryOperationsTest, ErrorsCarryTypeMessageAndItem) {
@@ -321,6 +371,7 @@ TEST_P(BinaryOperationsTest, MetricsCountThem) {
   EXPECT_THAT(text, HasSubstr("varve_binary_connections 1"));
   EXPECT_THAT(text, HasSubstr("varve_binary_requests_total{operation=\"GetItem\"} 1"));
   EXPECT_THAT(text, HasSubstr("varve_binary_request_errors_total{operation=\"GetItem\"} 1"));
+  EXPECT_THAT(text, HasSubstr("varve_binary_request_seconds_count{operation=\"GetItem\"} 1"));
 }
 
 }  // namespace
