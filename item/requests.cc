@@ -52,6 +52,14 @@ std::string_view ToString(StreamViewType type) {
   return "KEYS_ONLY";
 }
 
+std::optional<StreamViewType> StreamViewTypeNamed(std::string_view name) {
+  for (const StreamViewType type : {StreamViewType::kKeysOnly, StreamViewType::kNewImage,
+                                    StreamViewType::kOldImage, StreamViewType::kNewAndOldImages}) {
+    if (ToString(type) == name) return type;
+  }
+  return std::nullopt;
+}
+
 std::string_view ToString(IndexStatus status) {
   switch (status) {
     case IndexStatus::kCreating:

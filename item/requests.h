@@ -36,6 +36,8 @@ std::string_view ToString(TableClass table_class);  // "STANDARD"
 std::string_view ToString(ProjectionType type);     // "KEYS_ONLY"
 std::string_view ToString(StreamViewType type);     // "NEW_IMAGE"
 std::string_view ToString(IndexStatus status);      // "ACTIVE"
+// Nothing if there is none of that name.
+std::optional<StreamViewType> StreamViewTypeNamed(std::string_view name);
 
 enum class ReturnValues : uint8_t { kNone, kAllOld, kUpdatedOld, kAllNew, kUpdatedNew };
 enum class ReturnConsumedCapacity : uint8_t { kNone, kTotal, kIndexes };

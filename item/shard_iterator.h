@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "item/stream.h"
+#include "item/record_number.h"
 
 namespace varve::item {
 

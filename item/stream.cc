@@ -1,7 +1,6 @@
 #include "item/stream.h"
 
 #include <algorithm>
-#include <limits>
 #include <tuple>
 
 namespace varve::item {
@@ -9,7 +8,6 @@ namespace {
 
 constexpr int64_t kRecordVersion = 1;
 constexpr std::string_view kShardIdPrefix = "shardId-";
-constexpr size_t kSequenceNumberDigits = 21;
 constexpr uint64_t kMsMax = uint64_t{1} << (64 - engine::kCounterBits);
 
 std::string ShardId(uint32_t range, RecordNumber begin) {
@@ -52,29 +50,7 @@ bool AllDigits(std::string_view text) {
 
 }  // namespace
 
-std::string SequenceNumberText(RecordNumber number) { return fmt::format("1{:020}", number); }
-
-std::optional<RecordNumber> ParseSequenceNumber(std::string_view text) {
-  if (text.size() != kSequenceNumberDigits || text[0] != '1' || !AllDigits(text)) {
-    return std::nullopt;
-  }
-  RecordNumber number = 0;
-  for (const char c : text.substr(1)) {
-    if (number > (std::numeric_limits<RecordNumber>::max() - 9) / 10) return std::nullopt;
-    number = number * 10 + static_cast<RecordNumber>(c - '0');
-  }
-  return number;
-}
-
 // ---- The catalogue's record
-
-std::optional<StreamViewType> StreamViewTypeNamed(std::string_view name) {
-  for (const StreamViewType type : {StreamViewType::kKeysOnly, StreamViewType::kNewImage,
-                                    StreamViewType::kOldImage, StreamViewType::kNewAndOldImages}) {
-    if (ToString(type) == name) return type;
-  }
-  return std::nullopt;
-}
 
 Item RecordOfStream(const StreamInfo& info) {
   ValueBuilder builder;

@@ -9,7 +9,7 @@
 // and not yet committed (StreamTicket), and nobody reads at or beyond the smallest of them
 // (Watermark): what lies before it is complete and stays as it is.
 //
-// Shards. A number is a time (engine/hybrid_clock.h). Time is cut into epochs of four hours, and
+// Shards. A number is a time (item/record_number.h). Time is cut into epochs of four hours, and
 // the hashes of partition keys into ranges: one range at first, more when the table's partitions
 // have split. A shard is one range in one epoch; where a range is cut in the middle of an epoch,
 // its shard ends there and one follows for each part. So shards are closed and followed by others
@@ -22,7 +22,6 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -33,40 +32,17 @@
 
 #include "base/status.h"
 #include "engine/db.h"
-#include "engine/hybrid_clock.h"
 #include "io/io.h"
 #include "item/keys.h"
+#include "item/record_number.h"
 #include "item/requests.h"
 #include "item/shared_slot.h"
 #include "item/value.h"
 
 namespace varve::item {
 
-// Time and a counter, as the engine's sequence numbers; ascending and unique among all streams.
-using RecordNumber = uint64_t;
-
-inline constexpr uint64_t kStreamEpochMs = uint64_t{4} * 3600 * 1000;
-inline constexpr uint64_t kStreamRetentionMs = uint64_t{24} * 3600 * 1000;
 // The most hash ranges of a stream.
 inline constexpr size_t kStreamRangesMax = 64;
-
-inline constexpr uint64_t MsOfRecord(RecordNumber number) { return engine::SequenceMs(number); }
-inline constexpr RecordNumber RecordNumberAt(uint64_t ms) { return engine::SequenceAt(ms); }
-inline constexpr uint32_t EpochOf(RecordNumber number) {
-  return static_cast<uint32_t>(MsOfRecord(number) / kStreamEpochMs);
-}
-inline constexpr RecordNumber EpochStart(uint32_t epoch) {
-  return RecordNumberAt(epoch * kStreamEpochMs);
-}
-// Records with smaller numbers are not shown any more.
-inline constexpr RecordNumber TrimHorizon(RecordNumber now) {
-  return RecordNumberAt(MsOfRecord(now) - std::min(MsOfRecord(now), kStreamRetentionMs));
-}
-
-// As clients see it: 21 digits, ascending as text and as numbers.
-std::string SequenceNumberText(RecordNumber number);
-// Nothing if `text` is none of these.
-std::optional<RecordNumber> ParseSequenceNumber(std::string_view text);
 
 // Where the numbers come from: the engine's own clock, so that a record's number is below the
 // sequence number of its commit, and no restart goes back behind either. Thread-safe.
@@ -113,8 +89,6 @@ struct StreamInfo {
   };
   std::vector<Cut> cuts;  // ascending by `from`
 };
-
-std::optional<StreamViewType> StreamViewTypeNamed(std::string_view name);
 
 Item RecordOfStream(const StreamInfo& info);
 StatusOr<StreamInfo> StreamOfRecord(const ItemView& record);

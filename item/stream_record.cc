@@ -26,32 +26,6 @@ Status Malformed(const Stream& stream, RecordNumber number) {
 
 }  // namespace
 
-std::string_view ToString(SwitchStatus status) {
-  switch (status) {
-    case SwitchStatus::kEnabling:
-      return "ENABLING";
-    case SwitchStatus::kEnabled:
-      return "ENABLED";
-    case SwitchStatus::kDisabling:
-      return "DISABLING";
-    case SwitchStatus::kDisabled:
-      return "DISABLED";
-  }
-  return "";
-}
-
-std::string_view ToString(StreamEvent event) {
-  switch (event) {
-    case StreamEvent::kInsert:
-      return "INSERT";
-    case StreamEvent::kModify:
-      return "MODIFY";
-    case StreamEvent::kRemove:
-      return "REMOVE";
-  }
-  return "MODIFY";
-}
-
 std::string EpochKey(uint32_t epoch) {
   std::string key(1, kStreamKeySpace);
   AppendBigU32(key, epoch);

@@ -7,7 +7,6 @@
 
 #include "item/errors.h"
 #include "item/json.h"
-#include "item/stream.h"
 #include "server/decode_legacy.h"
 #include "server/json.h"
 

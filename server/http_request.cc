@@ -55,6 +55,7 @@ class RequestParser::Impl final : public http::basic_parser<true> {
 
   void on_field_impl(http::field name, beast::string_view name_string, beast::string_view value,
                      error_code&) override {
+    if (is_header_done()) return;  // a trailer's
     HttpRequest& request = *owner_->request_;
     switch (name) {
       case http::field::content_type:

@@ -95,6 +95,15 @@ TEST_F(HttpRequestTest, JoinsAChunkedBody) {
   }
 }
 
+TEST_F(HttpRequestTest, TakesNoFieldsFromATrailer) {
+  EXPECT_EQ(Parse("POST / HTTP/1.1\r\nX-Amz-Target: header\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  "1\r\na\r\n0\r\nX-Amz-Target: trailer\r\nContent-Encoding: gzip\r\n\r\n"),
+            Result::kDone);
+  EXPECT_EQ(request_.target, "header");
+  EXPECT_EQ(request_.content_encoding, "");
+  EXPECT_EQ(request_.body, "a");
+}
+
 TEST_F(HttpRequestTest, SaysWhenTheConnectionEnds) {
   ASSERT_EQ(Parse("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"), Result::kDone);
   EXPECT_FALSE(parser_->keep_alive());
