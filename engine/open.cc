@@ -25,6 +25,18 @@ std::string ParentOf(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+// Makes `path` durable with all its parents, of which an earlier attempt may have made some. What
+// may not be read was there before.
+Status SyncParents(io::Io& io, const std::string& path) {
+  std::string parent = ParentOf(path);
+  for (std::string child; child != parent; parent = ParentOf(parent)) {
+    const Status synced = io.SyncDirectory(parent);
+    if (!synced.ok() && synced.code() != absl::StatusCode::kPermissionDenied) return synced;
+    child = parent;
+  }
+  return absl::OkStatus();
+}
+
 std::shared_ptr<const compaction::Policy> MakePolicy(const Options& options) {
   if (options.layout != Layout::kLeveled) {
     compaction::RunOptions runs;
@@ -158,6 +170,8 @@ io::Task<Status> DbImpl::CreateNew() {
   for (const std::string& name : *log_names) {
     VARVE_CO_RETURN_IF_ERROR(io_.Remove(log_directory + "/" + name));
   }
+  // Before there is a CURRENT: who finds one relies on the directory's own entry.
+  VARVE_CO_RETURN_IF_ERROR(SyncParents(io_, directory_path_));
   database_id_ = io_.RandomU64();
   auto log = co_await wal::Log::Open(io_, MakeLogOptions(), {});
   if (!log.ok()) co_return log.status();
@@ -178,7 +192,6 @@ io::Task<Status> DbImpl::CreateNew() {
   if (!manifest.ok()) co_return manifest.status();
   manifest_ = *std::move(manifest);
   manifest_->set_bytes_max(options_.manifest_bytes_max);
-  VARVE_CO_RETURN_IF_ERROR(io_.SyncDirectory(ParentOf(directory_path_)));
   BuildDirectory();
   co_return absl::OkStatus();
 }

@@ -13,6 +13,8 @@ absl::StatusCode CodeOf(int error) {
       return absl::StatusCode::kResourceExhausted;
     case ENOENT:
       return absl::StatusCode::kNotFound;
+    case EACCES:
+      return absl::StatusCode::kPermissionDenied;
     case EEXIST:
       return absl::StatusCode::kAlreadyExists;
     default:
