@@ -84,10 +84,18 @@ uint64_t FromLine(const std::string& line, Outcome* outcome) {
   return std::stoull(fields[0]);
 }
 
-// One of arguments.jobs children: runs every jobs-th seed and reports each to `pipe`.
+// The index of the `turn`-th seed of a child: each turn the children change places, so that each
+// gets as many seeds of either layer.
+uint64_t SeedIndex(uint64_t turn, unsigned child, unsigned jobs) {
+  return turn * jobs + (child + turn) % jobs;
+}
+
+// One of arguments.jobs children: runs its seeds and reports each to `pipe`.
 [[noreturn]] void RunChild(unsigned child, int pipe, uint64_t first, uint64_t count,
                            const Arguments& arguments, const Sabotage* sabotage) {
-  for (uint64_t n = child; n < count; n += arguments.jobs) {
+  for (uint64_t turn = 0; turn * arguments.jobs < count; ++turn) {
+    const uint64_t n = SeedIndex(turn, child, arguments.jobs);
+    if (n >= count) continue;
     const Outcome outcome = Simulate(OptionsOf(first + n, arguments, sabotage));
     const std::string line = ToLine(first + n, outcome);
     if (write(pipe, line.data(), line.size()) != static_cast<ssize_t>(line.size())) break;
@@ -100,6 +108,7 @@ uint64_t FromLine(const std::string& line, Outcome* outcome) {
 void RunSeeds(uint64_t first, uint64_t count, const Arguments& arguments, const Sabotage* sabotage,
               const std::function<bool(uint64_t seed, const Outcome&)>& visit) {
   struct Child {
+    unsigned number = 0;
     pid_t pid = 0;
     FILE* results = nullptr;
     uint64_t next_seed = 0;
@@ -115,7 +124,7 @@ void RunSeeds(uint64_t first, uint64_t count, const Arguments& arguments, const 
       RunChild(i, ends[1], first, count, arguments, sabotage);
     }
     close(ends[1]);
-    children.push_back({pid, fdopen(ends[0], "r"), first + i});
+    children.push_back({i, pid, fdopen(ends[0], "r"), first + i});
   }
   bool stop = false;
   while (!children.empty()) {
@@ -130,7 +139,8 @@ void RunSeeds(uint64_t first, uint64_t count, const Arguments& arguments, const 
       Outcome outcome;
       if (getline(&line, &capacity, child.results) > 0) {
         const uint64_t seed = FromLine(line, &outcome);
-        child.next_seed = seed + arguments.jobs;
+        const uint64_t turn = (seed - first) / arguments.jobs + 1;
+        child.next_seed = first + SeedIndex(turn, child.number, arguments.jobs);
         if (!stop && !visit(seed, outcome)) stop = true;
         std::free(line);
         if (!stop) continue;

@@ -129,6 +129,7 @@ io::Task<void> StoreRun::CreateTable() {
   };
   if (creating_.contains(name) || std::any_of(tables_.begin(), tables_.end(), is_it)) co_return;
   phase_ = "making a table";
+  if (random_.OneIn(6) && !io_.crashed()) ArmCrash(1 + random_.Below(40));
   creating_[name] = std::make_unique<TableModel>();
   TableModel* const made = creating_[name].get();
   made->name = name;
