@@ -522,11 +522,16 @@ io::Task<bool> DbImpl::SplitOnce() {
       if (!key.empty()) break;
     }
   }
-  if (key.empty()) co_return false;
+  if (key.empty()) {
+    // What failed may not be due any more.
+    ClearError("split");
+    co_return false;
+  }
   std::vector<std::string> keys;
   keys.push_back(std::move(key));
   const Status split = co_await Split(std::move(keys));
   if (!split.ok()) {
+    split_check_.store(true);
     co_await RetryPause("split", split);
   } else {
     ClearError("split");
