@@ -20,8 +20,13 @@ double Excess(double value, double from, double to) { return (value - from) / (t
 
 }  // namespace
 
-Status DbImpl::CheckWritable() const {
+Status DbImpl::CheckOpen() const {
   if (stopping() || !open_) return FailedPrecondition("{}: is closed", directory_path_);
+  return absl::OkStatus();
+}
+
+Status DbImpl::CheckWritable() const {
+  VARVE_RETURN_IF_ERROR(CheckOpen());
   if (disk_full_.load(std::memory_order_relaxed)) {
     return ResourceExhausted("{}: less than {} bytes left on the disk", directory_path_,
                              options_.reserved_disk_bytes);
@@ -200,8 +205,20 @@ void DbImpl::CountWrite(const WriteBatch& batch) {
   counters_.user_bytes.fetch_add(batch.payload().size(), std::memory_order_relaxed);
 }
 
+io::Task<StatusOr<SequenceNumber>> DbImpl::SyncBefore(WriteOptions options) {
+  const bool wanted = options.sync && options_.durability == Durability::kRelaxed;
+  if (!wanted) co_return 0;
+  VARVE_CO_RETURN_IF_ERROR(CheckOpen());
+  const Status durable = co_await log_->Sync();
+  if (!durable.ok()) {
+    Wake();
+    co_return durable;
+  }
+  co_return 0;
+}
+
 io::Task<StatusOr<SequenceNumber>> DbImpl::Write(const WriteBatch& batch, WriteOptions options) {
-  if (batch.empty()) co_return 0;
+  if (batch.empty()) co_return co_await SyncBefore(options);
   VARVE_CO_RETURN_IF_ERROR(batch.Validate());
   VARVE_CO_RETURN_IF_ERROR(CheckWritable());
   VARVE_CO_RETURN_IF_ERROR(co_await Throttle(batch.payload().size()));

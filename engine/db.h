@@ -151,7 +151,8 @@ class Db {
   io::Task<Status> CloseAsync();
 
   // ---- Writes. They return when visible to every later read. Write returns the batch's sequence
-  // number; an empty batch gets none (0) and does nothing.
+  // number. An empty batch gets none (0) and writes nothing; with WriteOptions::sync all that
+  // was visible before would survive a power cut when it returns, though its own write failed.
   Status Put(std::string_view key, std::string_view value, const WriteOptions& options = {});
   Status Delete(std::string_view key, const WriteOptions& options = {});
   StatusOr<SequenceNumber> Write(const WriteBatch& batch, const WriteOptions& options = {});

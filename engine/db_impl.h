@@ -137,11 +137,14 @@ class DbImpl {
   // How far the durable ceiling of sequence numbers is kept ahead of them.
   static constexpr SequenceNumber kCeilingAhead = SequenceAt(10'000);
 
+  Status CheckOpen() const;
   Status CheckWritable() const;
   Status CheckReadable() const;
   bool TouchesDroppingRange(std::string_view payload) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
   void CountWrite(const WriteBatch& batch);
+  // What an empty batch waits for.
+  io::Task<StatusOr<SequenceNumber>> SyncBefore(WriteOptions options);
   static io::Task<void> WaitFor(io::Event& event);
   Admission Append(Commit& commit, Status* refusal) ABSL_LOCKS_EXCLUDED(commit_mutex_);
   // Applies what is due at the head of the queue.

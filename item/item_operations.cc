@@ -209,6 +209,8 @@ io::Task<Status> Store::LookUp(Once* once, KeyLocks::Guard* lock) {
     co_return MakeError(ErrorType::kIdempotentParameterMismatchException,
                         "The request token was that of another request");
   }
+  // Its commit may be visible though making it durable failed.
+  VARVE_CO_RETURN_IF_ERROR(co_await Write({}));
   once->repeated = true;
   co_return absl::OkStatus();
 }

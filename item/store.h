@@ -76,7 +76,8 @@ struct StoreOptions {
   // ENABLING or DISABLING, though all takes effect at once; as long, a new table is not found by
   // what reads and writes items. 0: no such states, but for what does take its time.
   uint64_t transition_ms = 0;
-  // With a relaxed log: writes are answered when they would survive a power cut.
+  // With a relaxed log: writes are answered when they would survive a power cut, those included
+  // that change nothing because what they ask for is there already.
   bool sync_writes = false;
   // For tests of tests.
   Rule skipped_rule = Rule::kNone;

@@ -197,6 +197,8 @@ io::Task<StatusOr<TransactionResult>> Store::CommitTransaction(const Transaction
                             "different payload but with an idempotent token that was already "
                             "used.");
       }
+      // Its commit may be visible though making it durable failed.
+      VARVE_CO_RETURN_IF_ERROR(co_await Write({}));
       result.repeated = true;
       co_return result;
     }

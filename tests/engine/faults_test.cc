@@ -108,6 +108,30 @@ TEST_P(FaultsTest, AFailedLogGoesOnInAFreshSegment) {
   ExpectAllThere(2);
 }
 
+TEST_P(FaultsTest, AnEmptyBatchWithSyncMakesDurableWhatCameBefore) {
+  ASSERT_TRUE(db_->Put(Key(0), Value(0)).ok());
+  ASSERT_TRUE(db_->Write(WriteBatch(), {.sync = true}).ok());
+  io_.Crash(io::SimCrash::kPower);
+  db_.reset();
+  io_.Restart();
+  Open();
+  ExpectAllThere(1);
+}
+
+TEST_P(FaultsTest, AnEmptyBatchWithSyncFailsWhileTheLogHasFailed) {
+  broken_ = true;
+  io_.set_fail([this](const io::SimAccess& access) {
+    return broken_ && access.kind != io::SimAccess::Kind::kRead && access.path.ends_with(".log");
+  });
+  const bool relaxed = GetParam() == Durability::kRelaxed;
+  EXPECT_FALSE(db_->Put(Key(0), Value(0), {.sync = true}).ok());
+  // A durable log shows nothing that is not durable.
+  EXPECT_EQ(db_->Write(WriteBatch(), {.sync = true}).ok(), !relaxed);
+  broken_ = false;
+  EXPECT_TRUE(WriteWithPatience(0).ok());
+  EXPECT_TRUE(db_->Write(WriteBatch(), {.sync = true}).ok());
+}
+
 // The log fails, and with it what would restart it; then the clock moves past the durable ceiling
 // of sequence numbers. A writer gets an error, it does not wait for a ceiling that nobody raises.
 TEST_P(FaultsTest, AFailedDiskRefusesWritesBeyondTheSequenceCeiling) {
@@ -161,6 +185,26 @@ TEST_P(FaultsTest, AManifestThatCannotBeWrittenHoldsNothingBack) {
   db_.reset();
   Open();
   ExpectAllThere(51);
+}
+
+TEST_P(FaultsTest, ASplitThatFailedIsTriedAgain) {
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(db_->Put(Key(i), Value(i)).ok());
+  ASSERT_TRUE(db_->Settle().ok());
+  db_.reset();
+  options_.partition_bytes_max = 1 << 10;
+  Open();
+  broken_ = true;
+  io_.set_fail([this](const io::SimAccess& access) {
+    return broken_ && access.kind != io::SimAccess::Kind::kRead &&
+           access.path.find("MANIFEST") != std::string_view::npos;
+  });
+  io_.RunFor(1'000'000'000);
+  EXPECT_EQ(db_->Stats().partitions, 1u);
+  broken_ = false;
+  for (int i = 0; i < 100 && db_->Stats().partitions == 1; ++i) io_.RunFor(100'000'000);
+  EXPECT_GT(db_->Stats().partitions, 1u);
+  EXPECT_TRUE(db_->Settle().ok());
+  ExpectAllThere(200);
 }
 
 TEST_P(FaultsTest, ManySmallPartitionsShareTablesAndStayWithinTheirBounds) {
