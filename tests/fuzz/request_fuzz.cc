@@ -13,6 +13,7 @@
 #include "server/schema.h"
 #include "server/stream_codec.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/server/decoded_operations.h"
 
 namespace varve::server {
 namespace {
@@ -51,37 +52,8 @@ struct Operation {
   void (*decode)(const dom::object&);
 };
 
-#define VARVE_OPERATION(name) \
-  Operation { #name, &k##name##Schema, RunDecode < item::name##Request> }
-const Operation kOperations[] = {
-    VARVE_OPERATION(BatchExecuteStatement),
-    VARVE_OPERATION(BatchGetItem),
-    VARVE_OPERATION(BatchWriteItem),
-    VARVE_OPERATION(CreateTable),
-    VARVE_OPERATION(DeleteItem),
-    VARVE_OPERATION(DeleteTable),
-    VARVE_OPERATION(DescribeStream),
-    VARVE_OPERATION(DescribeTable),
-    VARVE_OPERATION(DescribeTimeToLive),
-    VARVE_OPERATION(ExecuteStatement),
-    VARVE_OPERATION(ExecuteTransaction),
-    VARVE_OPERATION(GetItem),
-    VARVE_OPERATION(GetRecords),
-    VARVE_OPERATION(GetShardIterator),
-    VARVE_OPERATION(ListStreams),
-    VARVE_OPERATION(ListTables),
-    VARVE_OPERATION(ListTagsOfResource),
-    VARVE_OPERATION(PutItem),
-    VARVE_OPERATION(Query),
-    VARVE_OPERATION(Scan),
-    VARVE_OPERATION(TagResource),
-    VARVE_OPERATION(TransactGetItems),
-    VARVE_OPERATION(TransactWriteItems),
-    VARVE_OPERATION(UntagResource),
-    VARVE_OPERATION(UpdateItem),
-    VARVE_OPERATION(UpdateTable),
-    VARVE_OPERATION(UpdateTimeToLive),
-};
+#define VARVE_OPERATION(name) Operation{#name, &k##name##Schema, RunDecode<item::name##Request>},
+const Operation kOperations[] = {VARVE_FOR_DECODED_OPERATIONS(VARVE_OPERATION)};
 #undef VARVE_OPERATION
 
 void Run(std::string_view bytes) {
