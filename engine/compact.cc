@@ -93,7 +93,7 @@ void DbImpl::UpdateValueUsage() {
 void DbImpl::AddCandidates(const std::vector<uint64_t>& partitions) {
   {
     absl::MutexLock lock(&background_mutex_);
-    candidates_.insert(partitions.begin(), partitions.end());
+    for (const uint64_t id : partitions) ++candidates_[id];
   }
   split_check_.store(true);
   Wake();
@@ -216,22 +216,23 @@ std::optional<DbImpl::CompactionWork> DbImpl::PickWork() {
 }
 
 std::optional<DbImpl::CompactionWork> DbImpl::PickCompaction() {
-  std::set<uint64_t> candidates;
+  std::map<uint64_t, uint64_t> candidates;
   {
     absl::MutexLock lock(&background_mutex_);
     candidates = candidates_;
   }
   if (candidates.empty()) return std::nullopt;
   std::optional<CompactionWork> best;
-  std::vector<uint64_t> settled;
+  std::map<uint64_t, uint64_t> settled;
   const auto directory = CurrentDirectory();
   for (const auto& partition : directory->partitions()) {
-    if (candidates.erase(partition->id) == 0) continue;
+    auto candidate = candidates.extract(partition->id);
+    if (candidate.empty()) continue;
     auto work = WorkFor(partition);
     auto plan = policy_->Pick(work->view);
     if (!plan) {
       NoteHeldBySnapshots(partition->id, work->view);
-      settled.push_back(partition->id);
+      settled.insert(std::move(candidate));
       continue;
     }
     work->plan = *std::move(plan);
@@ -242,8 +243,12 @@ std::optional<DbImpl::CompactionWork> DbImpl::PickCompaction() {
   {
     absl::MutexLock lock(&background_mutex_);
     // What is still busy comes back when its compaction is done; what is left no longer exists.
-    for (const uint64_t id : settled) candidates_.erase(id);
-    for (const uint64_t id : candidates) candidates_.erase(id);
+    settled.merge(candidates);
+    // What has changed since is to be looked at once more.
+    std::erase_if(candidates_, [&settled](const auto& candidate) {
+      const auto looked = settled.find(candidate.first);
+      return looked != settled.end() && looked->second == candidate.second;
+    });
     if (best) SetBusy(*best, true);
   }
   // Only now: who waits until nothing is due looks at the candidates when it wakes.
@@ -458,7 +463,7 @@ io::Task<void> DbImpl::CompactionLoop(int worker) {
     {
       absl::MutexLock lock(&background_mutex_);
       // In one step: who waits until nothing is due must not see it in between.
-      candidates_.insert(partition);
+      ++candidates_[partition];
       SetBusy(*work, false);
     }
     work.reset();
@@ -580,7 +585,8 @@ io::Task<Status> DbImpl::Settle() {
   bool looked = false;
   for (;;) {
     const uint64_t seen = progress_.count();
-    if (NothingToCompact() && !anything_frozen_.load() && flushes_running_.load() == 0) {
+    // In this order: the end of a flush makes candidates.
+    if (!anything_frozen_.load() && flushes_running_.load() == 0 && NothingToCompact()) {
       // What the last compactions replaced takes no space any more, either, unless somebody reads.
       for (int i = 0; i < kReclaimsMax && retired_.load() > 0; ++i) Reclaim();
       DeleteObsolete();

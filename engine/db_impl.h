@@ -404,7 +404,8 @@ class DbImpl {
   std::set<std::pair<uint64_t, uint64_t>> busy_ ABSL_GUARDED_BY(background_mutex_);
   std::vector<KeySpan> running_ ABSL_GUARDED_BY(background_mutex_);  // one each
   int compactions_running_ ABSL_GUARDED_BY(background_mutex_) = 0;
-  std::set<uint64_t> candidates_ ABSL_GUARDED_BY(background_mutex_);
+  // Partitions for the policy to look at, and how often that was asked for since the last look.
+  std::map<uint64_t, uint64_t> candidates_ ABSL_GUARDED_BY(background_mutex_);
   std::set<uint64_t> held_partitions_ ABSL_GUARDED_BY(background_mutex_);
   std::atomic<bool> held_by_snapshots_{false};  // whether there are any
   std::atomic<bool> idle_{true};
