@@ -31,13 +31,6 @@ DropRules::DropRules(std::vector<SequenceNumber> boundaries, DeeperKeys deeper)
   assert(std::is_sorted(boundaries_.begin(), boundaries_.end()));
 }
 
-size_t DropRules::BoundaryOf(SequenceNumber sequence) const {
-  // Without snapshots there is one.
-  if (boundaries_.size() == 1) return sequence <= boundaries_[0] ? 0 : 1;
-  return static_cast<size_t>(std::lower_bound(boundaries_.begin(), boundaries_.end(), sequence) -
-                             boundaries_.begin());
-}
-
 void DropRules::CountDropped(EntryKind kind) {
   ++(kind == EntryKind::kDelete ? dropped_tombstones_ : dropped_versions_);
 }
@@ -55,11 +48,11 @@ size_t DropRules::EndKey() {
   return 1;
 }
 
-std::span<const Entry> DropRules::Add(const Entry& entry) {
+std::span<const Entry> DropRules::AddSlowly(const Entry& entry, bool same_key) {
   ++added_;
   size_t survivors = 0;
   const size_t boundary = BoundaryOf(entry.sequence);
-  if (!has_key_ || entry.key != key_) {
+  if (!same_key) {
     assert(!has_key_ || key_ < entry.key);
     survivors = EndKey();
     key_.assign(entry.key);

@@ -18,6 +18,8 @@
 // directions against a model.
 #pragma once
 
+#include <algorithm>
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,6 +28,7 @@
 #include <vector>
 
 #include "base/entry.h"
+#include "base/shared_bytes.h"
 #include "compaction/key_interval.h"
 
 namespace varve::compaction {
@@ -59,7 +62,19 @@ class DropRules {
   // Takes the next entry, in entry order. Returns the entries whose fate this settles and that are
   // kept, in order: a tombstone that came before and waited for its key's next version, `entry`
   // itself, both or neither. Valid until the next call, as long as `entry` is.
-  std::span<const Entry> Add(const Entry& entry);
+  std::span<const Entry> Add(const Entry& entry) {
+    // Most entries: a put of a key of its own, and nothing waits.
+    const size_t shared = SharedBytes(key_, entry.key);
+    const bool same_key = has_key_ && shared == key_.size() && shared == entry.key.size();
+    if (same_key || waiting_ || entry.kind == EntryKind::kDelete) return AddSlowly(entry, same_key);
+    ++added_;
+    assert(!has_key_ || key_ < entry.key);
+    key_.assign(entry.key);
+    has_key_ = true;
+    last_sequence_ = entry.sequence;
+    last_boundary_ = BoundaryOf(entry.sequence);
+    return {&entry, 1};
+  }
   // After the last entry: what was still waiting.
   std::span<const Entry> Finish();
 
@@ -71,7 +86,13 @@ class DropRules {
  private:
   // Which boundary sees a version with this sequence number first; boundaries_.size() if it is
   // newer than all.
-  size_t BoundaryOf(SequenceNumber sequence) const;
+  size_t BoundaryOf(SequenceNumber sequence) const {
+    // Without snapshots there is one.
+    if (boundaries_.size() == 1) return sequence <= boundaries_[0] ? 0 : 1;
+    return static_cast<size_t>(std::lower_bound(boundaries_.begin(), boundaries_.end(), sequence) -
+                               boundaries_.begin());
+  }
+  std::span<const Entry> AddSlowly(const Entry& entry, bool same_key);
   // Settles the waiting tombstone at the end of its key. Returns how many survivors that makes.
   size_t EndKey();
   void CountDropped(EntryKind kind);

@@ -61,31 +61,32 @@ class Job {
     while (true) {
       if (input.state() == State::kWaiting) co_await sstable::Settle(input);
       if (input.state() != State::kEntry) break;
-      const Entry& entry = input.entry();
-      const uint64_t bytes = entry.key.size() + entry.value.size();
-      ++progress.entries_read;
-      progress.bytes_read += bytes;
-      const std::span<const Entry> kept = rules_.Add(entry);
-      for (const Entry& survivor : kept) {
-        if (CanAddNow(survivor)) {
-          AddNow(survivor);
-        } else {
-          VARVE_CO_RETURN_IF_ERROR(co_await Add(survivor));
+      // A window at a time: nothing moves the input meanwhile.
+      const Entry* const end = input.window_end();
+      for (const Entry* at = input.at(); at != end; ++at) {
+        const Entry& entry = *at;
+        const uint64_t bytes = entry.key.size() + entry.value.size();
+        ++progress.entries_read;
+        progress.bytes_read += bytes;
+        const std::span<const Entry> kept = rules_.Add(entry);
+        for (const Entry& survivor : kept) {
+          if (!TryAdd(survivor)) VARVE_CO_RETURN_IF_ERROR(co_await Add(survivor));
+        }
+        // A sample of the entries says well enough which blocks are in use.
+        const bool sampled = progress.entries_read % kCacheSample == 0;
+        if (sampled && request_.cache != nullptr && !kept.empty() && table_ != nullptr &&
+            input.from_cache()) {
+          table_->KeepCached();
+        }
+        bytes_since_pace += bytes;
+        if (++entries_since_pace >= kPaceEntries || bytes_since_pace >= kPaceBytes) {
+          entries_since_pace = bytes_since_pace = 0;
+          UpdateBytesWritten();
+          VARVE_CO_RETURN_IF_ERROR(co_await host_.Pace(progress));
         }
       }
-      // A sample of the entries says well enough which blocks are in use.
-      const bool sampled = progress.entries_read % kCacheSample == 0;
-      if (sampled && request_.cache != nullptr && !kept.empty() && table_ != nullptr &&
-          input.from_cache()) {
-        table_->KeepCached();
-      }
+      input.MoveTo(end - 1);
       input.Next();
-      bytes_since_pace += bytes;
-      if (++entries_since_pace >= kPaceEntries || bytes_since_pace >= kPaceBytes) {
-        entries_since_pace = bytes_since_pace = 0;
-        UpdateBytesWritten();
-        VARVE_CO_RETURN_IF_ERROR(co_await host_.Pace(progress));
-      }
     }
     if (input.state() == State::kFailed) co_return input.status();
     const std::span<const Entry> rest = rules_.Finish();
@@ -103,11 +104,11 @@ class Job {
            entry.value.size() >= request_.value_separation_bytes;
   }
 
-  // Whether the entry needs nothing but its place in the current table: then no coroutine is made
-  // for it.
-  bool CanAddNow(const Entry& entry) const {
-    return request_.rewrite_value_files.empty() && table_ != nullptr && !Separates(entry) &&
-           !table_->wants_flush() && !EndsTable(entry.key);
+  // Adds an entry that needs nothing but its place in the current table: no coroutine is made for
+  // it.
+  bool TryAdd(const Entry& entry) {
+    return table_ != nullptr && request_.rewrite_value_files.empty() && !Separates(entry) &&
+           !Cuts(entry.key) && table_->TryAdd(entry, request_.table_bytes_target);
   }
 
   void AddNow(const Entry& entry) { table_->Add(entry); }
@@ -117,11 +118,14 @@ class Job {
     return AddToWindow(entry);
   }
 
+  bool Cuts(std::string_view key) const {
+    return next_cut_ < request_.cuts.size() && key >= request_.cuts[next_cut_];
+  }
+
   // Whether `key` begins a new table.
   bool EndsTable(std::string_view key) const {
     const bool reached = table_->EstimatedBytes() >= request_.table_bytes_target;
-    const bool cut = next_cut_ < request_.cuts.size() && key >= request_.cuts[next_cut_];
-    return (reached || cut) && key != table_->last_key();
+    return (reached || Cuts(key)) && key != table_->last_key();
   }
 
   io::Task<Status> Emit(const Entry& entry) {

@@ -95,7 +95,7 @@ std::unique_ptr<sstable::EntryIterator> DbImpl::FlushInput(const FlushWork& work
         compaction::MergingIterator::Children children;
         for (const auto& memtable : part.memtables) {
           std::unique_ptr<sstable::EntryIterator> child =
-              std::make_unique<compaction::MemtableIterator>(memtable->table, memtable);
+              std::make_unique<compaction::FrozenIterator>(memtable->table, memtable);
           if (memtable->shared) {
             child = std::make_unique<compaction::ClipIterator>(
                 std::move(child), part.partition->begin, part.partition->end);

@@ -1,7 +1,11 @@
 #include "memtable/memtable.h"
 
-#include <algorithm>
+#include <absl/container/inlined_vector.h>
 
+#include <algorithm>
+#include <array>
+
+#include "base/shared_bytes.h"
 #include "memtable/node.h"
 #include "memtable/record.h"
 #include "memtable/writer.h"
@@ -20,21 +24,56 @@ uint64_t IsTombstone(const Entry& entry) { return entry.kind == EntryKind::kDele
 
 }  // namespace
 
-void Memtable::Add(const Entry& entry) {
-  uint64_t entries = this->entries() + 1;
-  uint64_t tombstones = this->tombstones() + IsTombstone(entry);
-  uint64_t data_bytes = this->data_bytes() + DataBytes(entry);
-  if (const Arena::Offset replaced = Writer(arena_, root_).Add(entry); replaced != 0) {
-    const Entry old = Record(arena_, replaced).Decode();
-    entries -= 1;
-    tombstones -= IsTombstone(old);
-    data_bytes -= DataBytes(old);
+void Memtable::Add(std::span<const Entry> entries) {
+  Writer writer(arena_, root_);
+  uint64_t count = this->entries();
+  uint64_t tombstones = this->tombstones();
+  uint64_t data_bytes = this->data_bytes();
+  SequenceNumber smallest = smallest_sequence();
+  SequenceNumber largest = largest_sequence();
+  std::string_view last_key;
+  while (!entries.empty()) {
+    // The first one by itself: it tells how deep the tree is.
+    const std::span<const Entry> group =
+        entries.subspan(0, std::min(entries.size(), writer.depth() == 0 ? 1 : kAddedTogether));
+    entries = entries.subspan(group.size());
+    std::array<size_t, kAddedTogether> shared;
+    if (group.size() == 1) {
+      shared[0] = SharedBytes(last_key, group[0].key);
+    } else {
+      absl::InlinedVector<Lookup, kAddedTogether> lookups;
+      for (size_t i = 0; i < group.size(); ++i) {
+        shared[i] = SharedBytes(last_key, group[i].key);
+        last_key = group[i].key;
+        // The way to those that lie beside the last one is known.
+        if (shared[i] + 1 < writer.depth()) lookups.emplace_back(*this, group[i].key);
+      }
+      for (bool going = !lookups.empty(); going;) {
+        going = false;
+        for (Lookup& lookup : lookups) going |= !lookup.Advance();
+      }
+    }
+    for (size_t i = 0; i < group.size(); ++i) {
+      const Entry& entry = group[i];
+      if (const Arena::Offset replaced = writer.Add(entry, shared[i]); replaced != 0) {
+        const Entry old = Record(arena_, replaced).Decode();
+        --count;
+        tombstones -= IsTombstone(old);
+        data_bytes -= DataBytes(old);
+      }
+      ++count;
+      tombstones += IsTombstone(entry);
+      data_bytes += DataBytes(entry);
+      smallest = std::min(smallest, entry.sequence);
+      largest = std::max(largest, entry.sequence);
+      last_key = entry.key;
+    }
   }
-  Change(entries_, entries);
+  Change(entries_, count);
   Change(tombstones_, tombstones);
   Change(data_bytes_, data_bytes);
-  Change(smallest_sequence_, std::min(smallest_sequence(), entry.sequence));
-  Change(largest_sequence_, std::max(largest_sequence(), entry.sequence));
+  Change(smallest_sequence_, smallest);
+  Change(largest_sequence_, largest);
 }
 
 std::optional<Entry> Memtable::Get(std::string_view key, SequenceNumber sequence) const {

@@ -22,11 +22,14 @@
 
 #include <absl/container/inlined_vector.h>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/entry.h"
 #include "memtable/arena.h"
@@ -48,7 +51,10 @@ class Memtable {
   // Copies `entry` in. If an entry with the same key and sequence is there it is replaced: the last
   // write of a batch wins. Keys up to kKeyBytesMax, values up to kValueBytesMax. Sequence numbers
   // may come in any order; an entry older than n others of its key costs copies of those.
-  void Add(const Entry& entry);
+  void Add(const Entry& entry) { Add({&entry, 1}); }
+  // The same for several, in their order. What they wait for in memory comes side by side, and keys
+  // that stand in order cost less.
+  void Add(std::span<const Entry> entries);
 
   // The newest entry of `key` whose sequence is at most `sequence`; it may be a tombstone.
   std::optional<Entry> Get(std::string_view key, SequenceNumber sequence) const;
@@ -70,8 +76,12 @@ class Memtable {
 
   class Lookup;
   class Iterator;
+  class Scan;
 
  private:
+  // How many entries are brought near their places side by side.
+  static constexpr size_t kAddedTogether = 16;
+
   Arena arena_;
   std::atomic<uint32_t> root_{0};  // a Child (node.h); 0 while empty
   std::atomic<uint64_t> entries_{0};
@@ -146,6 +156,53 @@ class Memtable::Iterator {
   uint32_t newest_ = 0;  // the newest version of its key, as it was when the iterator came to it
   Entry entry_;
   absl::InlinedVector<Step, 12> stack_;
+};
+
+// All entries once, in entry order, several at a time: what a flush reads. It asks for the memory
+// of nodes and records long before it looks at them, so that what lies scattered comes side by
+// side.
+//
+//   Memtable::Scan scan(memtable);
+//   for (auto entries = scan.Next(); !entries.empty(); entries = scan.Next()) ...
+//
+// Of a memtable that nobody adds to any more; it must outlive the scan. Not thread-safe.
+class Memtable::Scan {
+ public:
+  explicit Scan(const Memtable& memtable);
+
+  // The next entries, none at the end. The span is valid until the next call, the views in it as
+  // long as the memtable.
+  std::span<const Entry> Next();
+
+ private:
+  static constexpr size_t kWindow = 32;
+  static constexpr size_t kNodesAhead = 6;
+
+  // A node whose children are being visited.
+  struct Step {
+    const Node* node;
+    int position;                    // large layouts: the child visited last
+    int ahead;                       // and the last one asked for
+    uint8_t next;                    // small layouts: how many of `order` are done
+    uint8_t count;                   // and how many there are
+    std::array<uint16_t, 32> order;  // byte and place of each, ascending
+  };
+  // Newest records of keys.
+  struct Leaves {
+    std::array<uint32_t, kWindow> records;
+    size_t count = 0;
+  };
+
+  void Enter(uint32_t child);
+  uint32_t NextChild(Step& step);
+  void Gather(Leaves& leaves);
+
+  const Arena* arena_;
+  std::vector<Step> stack_;
+  Leaves current_, following_;
+  size_t next_leaf_ = 0;  // of current_
+  uint32_t older_ = 0;    // the next version of the key at hand; 0 if there is none
+  std::array<Entry, kWindow> entries_;
 };
 
 }  // namespace varve::memtable

@@ -6,21 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "base/shared_bytes.h"
+
 namespace varve::memtable {
-namespace {
-
-size_t SharedPrefixBytes(std::string_view a, std::string_view b) {
-  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
-                             a.begin());
-}
-
-}  // namespace
-
-Arena::Offset Writer::Add(const Entry& entry) {
+Arena::Offset Writer::Add(const Entry& entry, size_t shared_bytes) {
   assert(entry.key.size() <= kKeyBytesMax && entry.value.size() <= kValueBytesMax);
   const std::string_view key = entry.key;
-  std::atomic<Child>* place = &root_;
-  size_t depth = 0;
+  while (path_[path_end_ - 1].depth > shared_bytes) --path_end_;
+  std::atomic<Child>* place = path_[path_end_ - 1].place;
+  size_t depth = path_[path_end_ - 1].depth;
   for (;;) {
     // Relaxed: this thread wrote it.
     const Child child = place->load(std::memory_order_relaxed);
@@ -36,14 +30,15 @@ Arena::Offset Writer::Add(const Entry& entry) {
     Node& node = Node::At(arena_, child);
     if (node.prefix_bytes > 0) {
       const std::string_view prefix = node.Prefix(arena_, depth);
-      const size_t shared_bytes = SharedPrefixBytes(prefix, key.substr(depth));
-      if (shared_bytes < prefix.size()) {
-        CutPrefix(*place, depth, shared_bytes, entry);
+      const size_t agreeing = SharedBytes(prefix, key.substr(depth));
+      if (agreeing < prefix.size()) {
+        CutPrefix(*place, depth, agreeing, entry);
         return 0;
       }
-      depth += shared_bytes;
+      depth += agreeing;
     }
     if (depth == key.size()) {
+      // Not remembered: a longer key goes elsewhere from here.
       place = &node.end;
       continue;
     }
@@ -55,6 +50,7 @@ Arena::Offset Writer::Add(const Entry& entry) {
     }
     place = next;
     ++depth;
+    if (path_end_ < kPathMax) path_[path_end_++] = {place, depth};
   }
 }
 
@@ -86,7 +82,7 @@ Arena::Offset Writer::AddVersion(std::atomic<Child>& place, const Entry& entry) 
 void Writer::Branch(std::atomic<Child>& place, size_t depth, const Entry& entry) {
   const Child other = place.load(std::memory_order_relaxed);
   const std::string_view other_key = Record(arena_, RecordOf(other)).key();
-  const size_t shared_bytes = SharedPrefixBytes(other_key.substr(depth), entry.key.substr(depth));
+  const size_t shared_bytes = SharedBytes(other_key.substr(depth), entry.key.substr(depth));
   const Child branch = NewNode<SmallNode4>();
   Node& node = Node::At(arena_, branch);
   node.SetPrefix(arena_, RecordOf(other), depth, shared_bytes);

@@ -8,34 +8,6 @@
 
 namespace varve::sstable {
 
-size_t BlockBuilder::BytesOf(bool restart, size_t shared, size_t key_bytes, size_t value_bytes) {
-  if (restart) shared = 0;
-  // The kind takes the two lowest bits and does not change how many bytes the number has.
-  return VarintBytes(shared) + VarintBytes(key_bytes - shared) + VarintBytes(value_bytes * 4) +
-         (key_bytes - shared) + value_bytes + (restart ? kRestartBytes : 0);
-}
-
-size_t BlockBuilder::EncodedBytesWith(const Entry& entry, size_t shared) const {
-  const SequenceNumber low = std::min(sequence_min_, entry.sequence);
-  const SequenceNumber high = std::max(sequence_max_, entry.sequence);
-  return kBlockHeaderBytes + entry_bytes_ +
-         BytesOf(count() == next_restart_, shared, entry.key.size(), entry.value.size()) +
-         (count() + 1) * BytesFor(high - low);
-}
-
-void BlockBuilder::Add(const Entry& entry, size_t shared) {
-  const bool restart = count() == next_restart_;
-  if (restart) next_restart_ += restart_interval_;
-  entry_bytes_ += BytesOf(restart, shared, entry.key.size(), entry.value.size());
-  sequence_min_ = std::min(sequence_min_, entry.sequence);
-  sequence_max_ = std::max(sequence_max_, entry.sequence);
-  entries_.push_back({bytes_.size(), static_cast<uint32_t>(entry.key.size()),
-                      static_cast<uint32_t>(entry.value.size()), static_cast<uint32_t>(shared),
-                      entry.kind, entry.sequence});
-  bytes_.append(entry.key);
-  bytes_.append(entry.value);
-}
-
 Entry BlockBuilder::entry(size_t i) const {
   const Pending& pending = entries_[i];
   const char* key = bytes_.data() + pending.offset;
@@ -99,8 +71,9 @@ void BlockBuilder::Encode(size_t count, std::string& to) const {
 }
 
 void BlockBuilder::Drop(size_t count) {
-  const size_t cut = count == entries_.size() ? bytes_.size() : entries_[count].offset;
-  bytes_.erase(0, cut);
+  const size_t cut = count == entries_.size() ? used_ : entries_[count].offset;
+  std::memmove(bytes_.data(), bytes_.data() + cut, used_ - cut);
+  used_ -= cut;
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(count));
   entry_bytes_ = 0;
   sequence_min_ = kSequenceMax;

@@ -27,12 +27,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/coding.h"
 #include "base/entry.h"
+#include "base/shared_bytes.h"
 
 namespace varve::sstable {
 
@@ -42,18 +44,6 @@ inline constexpr size_t kRestartBytes = 8;
 // Bytes that hold the numbers up to `number`.
 inline uint32_t BytesFor(uint64_t number) {
   return number == 0 ? 0 : 8 - static_cast<uint32_t>(__builtin_clzll(number)) / 8;
-}
-
-// How many leading bytes two keys share.
-inline size_t SharedBytes(std::string_view a, std::string_view b) {
-  const size_t bound = std::min(a.size(), b.size());
-  size_t i = 0;
-  for (; i + 8 <= bound; i += 8) {
-    const uint64_t difference = LoadU64(a.data() + i) ^ LoadU64(b.data() + i);
-    if (difference != 0) return i + static_cast<size_t>(__builtin_ctzll(difference)) / 8;
-  }
-  while (i < bound && a[i] == b[i]) ++i;
-  return i;
 }
 
 // Entries wait here until it is decided how many of them make the next block: that depends on what
@@ -70,15 +60,50 @@ class BlockBuilder {
     return kBlockHeaderBytes + entry_bytes_ +
            (empty() ? 0 : count() * BytesFor(sequence_max_ - sequence_min_));
   }
-  // The same with one more entry. `shared`: the bytes that its key has in common with the last
-  // one's; anything if the builder is empty.
-  size_t EncodedBytesWith(const Entry& entry, size_t shared) const;
+  // What one more entry makes of that.
+  struct Growth {
+    size_t entry_bytes = 0;    // of the entry alone, without its sequence number
+    size_t encoded_bytes = 0;  // of a block of all entries and this one
+  };
+  // `shared`: the bytes that its key has in common with the last one's; anything if the builder is
+  // empty.
+  Growth GrowthBy(const Entry& entry, size_t shared) const {
+    Growth growth;
+    growth.entry_bytes =
+        BytesOf(count() == next_restart_, shared, entry.key.size(), entry.value.size());
+    const SequenceNumber low = std::min(sequence_min_, entry.sequence);
+    const SequenceNumber high = std::max(sequence_max_, entry.sequence);
+    growth.encoded_bytes = kBlockHeaderBytes + entry_bytes_ + growth.entry_bytes +
+                           (count() + 1) * BytesFor(high - low);
+    return growth;
+  }
   size_t EncodedBytesWith(const Entry& entry) const {
-    return EncodedBytesWith(entry, SharedWithLast(entry));
+    return GrowthBy(entry, SharedWithLast(entry)).encoded_bytes;
   }
 
-  void Add(const Entry& entry, size_t shared);
-  void Add(const Entry& entry) { Add(entry, SharedWithLast(entry)); }
+  // `growth`: by this entry, as it would be now.
+  void Add(const Entry& entry, size_t shared, const Growth& growth) {
+    if (count() == next_restart_) next_restart_ += restart_interval_;
+    entry_bytes_ += growth.entry_bytes;
+    sequence_min_ = std::min(sequence_min_, entry.sequence);
+    sequence_max_ = std::max(sequence_max_, entry.sequence);
+    const size_t key_bytes = entry.key.size();
+    const size_t value_bytes = entry.value.size();
+    if (bytes_.size() - used_ < key_bytes + value_bytes) [[unlikely]] {
+      bytes_.resize(2 * bytes_.size() + key_bytes + value_bytes);
+    }
+    entries_.push_back({used_, static_cast<uint32_t>(key_bytes), static_cast<uint32_t>(value_bytes),
+                        static_cast<uint32_t>(shared), entry.kind, entry.sequence});
+    char* const to = bytes_.data() + used_;
+    // An empty view may have no address.
+    if (key_bytes != 0) std::memcpy(to, entry.key.data(), key_bytes);
+    if (value_bytes != 0) std::memcpy(to + key_bytes, entry.value.data(), value_bytes);
+    used_ += key_bytes + value_bytes;
+  }
+  void Add(const Entry& entry) {
+    const size_t shared = SharedWithLast(entry);
+    Add(entry, shared, GrowthBy(entry, shared));
+  }
 
   Entry entry(size_t i) const;
   Entry last() const { return entry(entries_.size() - 1); }
@@ -102,10 +127,16 @@ class BlockBuilder {
     return empty() ? 0 : SharedBytes(last().key, entry.key);
   }
   // Of an entry with its value and restart, the sequence number not counted.
-  static size_t BytesOf(bool restart, size_t shared, size_t key_bytes, size_t value_bytes);
+  static size_t BytesOf(bool restart, size_t shared, size_t key_bytes, size_t value_bytes) {
+    if (restart) shared = 0;
+    // The kind takes the two lowest bits and does not change how many bytes the number has.
+    return VarintBytes(shared) + VarintBytes(key_bytes - shared) + VarintBytes(value_bytes * 4) +
+           (key_bytes - shared) + value_bytes + (restart ? kRestartBytes : 0);
+  }
 
   const uint32_t restart_interval_;
-  std::string bytes_;
+  std::string bytes_;  // room; the first used_ are keys and values
+  size_t used_ = 0;
   std::vector<Pending> entries_;
   size_t entry_bytes_ = 0;
   size_t next_restart_ = 0;  // the position of the next entry that is stored in full

@@ -49,10 +49,17 @@ class TableBuilder::Impl {
     const bool same_key = shared == entry.key.size() && shared == last_key_.size();
     if (!(status_ = Check(entry, shared, same_key)).ok()) return;
     Count(entry, same_key);
-    MakeRoom(entry, shared);
-    pending_.Add(entry, shared);
+    pending_.Add(entry, shared, MakeRoom(entry, shared));
     if (!same_key) last_key_.assign(entry.key);
     last_sequence_ = entry.sequence;
+  }
+
+  bool TryAdd(const Entry& entry, uint64_t bytes_max) {
+    // Compressed, what is pending takes less.
+    const bool small = complete_bytes_ + pending_.EncodedBytes() + io::kPageBytes <= bytes_max;
+    if (wants_flush() || (!small && EstimatedBytes() >= bytes_max)) return false;
+    Add(entry);
+    return true;
   }
 
   void KeepCached() { keep_cached_ = true; }
@@ -139,13 +146,19 @@ class TableBuilder::Impl {
     return std::min(raw_bytes_max_, static_cast<size_t>(static_cast<double>(room) * 0.96 / ratio_));
   }
 
-  // Cuts blocks until `entry` fits into the pending one, or that is empty.
-  void MakeRoom(const Entry& entry, size_t shared) {
-    while (!pending_.empty() && pending_.EncodedBytesWith(entry, shared) > Limit()) Cut();
+  // Cuts blocks until `entry` fits into the pending one, or that is empty. Returns what it will
+  // take there.
+  BlockBuilder::Growth MakeRoom(const Entry& entry, size_t shared) {
+    BlockBuilder::Growth growth = pending_.GrowthBy(entry, shared);
+    while (!pending_.empty() && growth.encoded_bytes > Limit()) {
+      Cut();
+      growth = pending_.GrowthBy(entry, shared);
+    }
     if (pending_.empty() && Room() < io::kPageBytes) {
       const bool crumb = options_.compression_level != 0 && Room() < kRoomBytesMin;
-      if (crumb || pending_.EncodedBytesWith(entry, shared) > Limit()) writer_.Pad(io::kPageBytes);
+      if (crumb || growth.encoded_bytes > Limit()) writer_.Pad(io::kPageBytes);
     }
+    return growth;
   }
 
   // Writes a block of as many pending entries as fit the room (at least one), or starts a new page.
@@ -286,6 +299,9 @@ TableBuilder::TableBuilder(std::shared_ptr<io::File> file, uint64_t file_number,
 TableBuilder::~TableBuilder() = default;
 
 void TableBuilder::Add(const Entry& entry) { impl_->Add(entry); }
+bool TableBuilder::TryAdd(const Entry& entry, uint64_t bytes_max) {
+  return impl_->TryAdd(entry, bytes_max);
+}
 void TableBuilder::KeepCached() { impl_->KeepCached(); }
 bool TableBuilder::wants_flush() const { return impl_->wants_flush(); }
 io::Task<Status> TableBuilder::Flush() { return impl_->Flush(); }

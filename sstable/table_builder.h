@@ -43,6 +43,10 @@ class TableBuilder {
   // I/O. What is wrong with an entry (order, a malformed reference) is told by Flush and Finish.
   void Add(const Entry& entry);
 
+  // The same if the table has not reached `bytes_max` (EstimatedBytes) yet and wants no flush;
+  // false, and nothing done, otherwise.
+  bool TryAdd(const Entry& entry, uint64_t bytes_max);
+
   // The block of the entry added last shall be put in the cache when it is complete: what was
   // cached before a compaction stays cached after it.
   void KeepCached();

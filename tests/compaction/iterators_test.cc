@@ -1,5 +1,5 @@
-// MergingIterator, LevelIterator, ClipIterator and MemtableIterator, alone and stacked, against a
-// sorted vector, over children that wait and fail.
+// MergingIterator, LevelIterator, ClipIterator, MemtableIterator and FrozenIterator, alone and
+// stacked, against a sorted vector, over children that wait and fail.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -253,6 +253,22 @@ TEST(LevelIterator, OpensOnlyTheTablesItReaches) {
   EXPECT_EQ(iterator.state(), State::kEnd);
 }
 
+TEST(FrozenIterator, WalksLikeOneSortedVector) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    memtable::Memtable memtable;
+    const std::vector<OwnedEntry> expected = RandomEntries(random, random.Below(150), "v");
+    for (const OwnedEntry& entry : expected) {
+      memtable.Add({entry.key, entry.sequence, entry.kind, entry.value});
+    }
+    FrozenIterator iterator(memtable);
+    EXPECT_EQ(iterator.state(), State::kEnd);
+    CompareWalks(iterator, expected, random, 200);
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST(Iterators, StackAsTheEngineStacksThem) {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE(seed);
@@ -265,7 +281,11 @@ TEST(Iterators, StackAsTheEngineStacksThem) {
       memtable->Add({entry.key, entry.sequence, entry.kind, entry.value});
       expected.push_back(entry);
     }
-    children.push_back(std::make_unique<MemtableIterator>(*memtable, memtable));
+    if (random.OneIn(2)) {
+      children.push_back(std::make_unique<MemtableIterator>(*memtable, memtable));
+    } else {
+      children.push_back(std::make_unique<FrozenIterator>(*memtable, memtable));
+    }
 
     const std::string begin = RandomKey(random);
     const std::vector<OwnedEntry> clipped = RandomEntries(random, 20, "1");

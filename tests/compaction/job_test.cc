@@ -159,7 +159,7 @@ TEST_P(JobTest, FlushesMemtablesToTables) {
       memtable->Add({key, sequence, EntryKind::kPut, value});
       newest[key] = value;
     }
-    memtables.insert(memtables.begin(), std::make_unique<MemtableIterator>(*memtable, memtable));
+    memtables.insert(memtables.begin(), std::make_unique<FrozenIterator>(*memtable, memtable));
   }
   JobRequest request = RequestOf({});
   request.input = std::make_unique<MergingIterator>(std::move(memtables));

@@ -57,8 +57,8 @@ class MemtableConcurrency : public testing::TestWithParam<Shape> {};
 
 // Entry i has sequence i + 1 and its key as its value. A reader that has seen the visible sequence
 // v must find exactly the entries up to v, by Get and by iteration both ways.
-TEST_P(MemtableConcurrency, ReadersSeeEverythingUpToTheVisibleSequence) {
-  const KeyOf key_of = GetParam().key;
+// The writer adds so many entries at a time, which become visible together.
+void CheckReaders(KeyOf key_of, uint64_t group_size) {
   Memtable memtable;
   std::atomic<uint64_t> visible{0};
 
@@ -110,14 +110,26 @@ TEST_P(MemtableConcurrency, ReadersSeeEverythingUpToTheVisibleSequence) {
 
   std::vector<std::thread> readers;
   for (uint64_t seed = 1; seed <= kReaders; ++seed) readers.emplace_back(read, seed);
-  for (uint64_t i = 0; i < kEntries; ++i) {
-    const std::string key = key_of(i);
-    memtable.Add({.key = key, .sequence = i + 1, .kind = EntryKind::kPut, .value = key});
-    visible.store(i + 1, std::memory_order_release);
+  std::vector<std::string> keys(group_size);
+  std::vector<Entry> group(group_size);
+  for (uint64_t i = 0; i < kEntries; i += group.size()) {
+    group.resize(std::min(group_size, kEntries - i));
+    for (uint64_t j = 0; j < group.size(); ++j) {
+      keys[j] = key_of(i + j);
+      group[j] = {.key = keys[j], .sequence = i + j + 1, .kind = EntryKind::kPut, .value = keys[j]};
+    }
+    memtable.Add(group);
+    visible.store(i + group.size(), std::memory_order_release);
   }
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(memtable.entries(), kEntries);
 }
+
+TEST_P(MemtableConcurrency, ReadersSeeEverythingUpToTheVisibleSequence) {
+  CheckReaders(GetParam().key, 1);
+}
+
+TEST_P(MemtableConcurrency, ReadersSeeWhatIsAddedInGroups) { CheckReaders(GetParam().key, 70); }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, MemtableConcurrency,
                          testing::Values(Shape{"Scrambled", ScrambledKey},

@@ -205,6 +205,12 @@ struct NewerFirst {
 };
 using Model = std::map<std::pair<std::string, SequenceNumber>, std::string, NewerFirst>;
 
+struct OwnedPut {
+  std::string key;
+  SequenceNumber sequence;
+  std::string value;
+};
+
 class MemtableModel : public testing::TestWithParam<Shape> {
  protected:
   void FillBoth(uint64_t seed) {
@@ -217,6 +223,25 @@ class MemtableModel : public testing::TestWithParam<Shape> {
       const std::string value = fmt::format("v{}", i);
       memtable_.Add(Put(key, sequence, value));
       model_[{key, sequence}] = value;
+    }
+  }
+
+  // The same entries, several at a time.
+  void FillBothInGroups(uint64_t seed) {
+    Random random(seed);
+    std::vector<OwnedPut> group;
+    size_t group_size = 1;
+    for (int i = 0; i < GetParam().operations; ++i) {
+      const SequenceNumber sequence = random.OneIn(10) ? random.Below(static_cast<uint64_t>(i) + 1)
+                                                       : static_cast<uint64_t>(i / 3);
+      group.push_back({GetParam().key(random, i), sequence, fmt::format("v{}", i)});
+      model_[{group.back().key, sequence}] = group.back().value;
+      if (group.size() < group_size && i + 1 < GetParam().operations) continue;
+      std::vector<Entry> entries;
+      for (const OwnedPut& put : group) entries.push_back(Put(put.key, put.sequence, put.value));
+      memtable_.Add(entries);
+      group.clear();
+      group_size = random.OneIn(3) ? random.Between(1, 3) : random.Between(1, 100);
     }
   }
 
@@ -266,6 +291,37 @@ TEST_P(MemtableModel, IteratesForwardAndBackward) {
     ASSERT_EQ(Text(iterator), TextOf(--i));
   }
   EXPECT_FALSE(iterator.Valid());
+}
+
+TEST_P(MemtableModel, HoldsWhatIsAddedInGroups) {
+  FillBothInGroups(6);
+  EXPECT_EQ(memtable_.entries(), model_.size());
+  uint64_t data_bytes = 0;
+  Memtable::Iterator iterator(memtable_);
+  iterator.SeekToFirst();
+  for (auto i = model_.begin(); i != model_.end(); ++i, iterator.Next()) {
+    ASSERT_EQ(Text(iterator), TextOf(i));
+    ASSERT_EQ(Text(memtable_.Get(i->first.first, i->first.second)), TextOf(i));
+    data_bytes += i->first.first.size() + i->second.size();
+  }
+  EXPECT_FALSE(iterator.Valid());
+  EXPECT_EQ(memtable_.data_bytes(), data_bytes);
+}
+
+TEST_P(MemtableModel, AScanShowsEveryEntryInOrder) {
+  Memtable::Scan nothing(memtable_);
+  EXPECT_TRUE(nothing.Next().empty());
+  FillBothInGroups(7);
+  Memtable::Scan scan(memtable_);
+  auto i = model_.begin();
+  for (auto entries = scan.Next(); !entries.empty(); entries = scan.Next()) {
+    for (const Entry& entry : entries) {
+      ASSERT_NE(i, model_.end());
+      ASSERT_EQ(Text(entry), TextOf(i++));
+    }
+  }
+  EXPECT_EQ(i, model_.end());
+  EXPECT_TRUE(scan.Next().empty());
 }
 
 TEST_P(MemtableModel, SeeksAndGets) {

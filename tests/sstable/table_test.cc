@@ -343,6 +343,33 @@ TEST_P(TableOn, TheBuilderRefusesWhatIsOutOfOrderOrTooLarge) {
   }
 }
 
+TEST_P(TableOn, TheBuilderTakesEntriesUpToASize) {
+  constexpr uint64_t kBytesMax = 100'000;
+  const std::string value(100, 'v');
+  TableBuilder builder(world_.Create(1), 1, {.compression_level = 0, .write_bytes = 32 << 10});
+  uint64_t entries = 0;
+  uint64_t flushes = 0;
+  for (;;) {
+    const std::string key = fmt::format("key{:08}", entries);
+    const Entry entry{key, 1, EntryKind::kPut, value};
+    if (builder.TryAdd(entry, kBytesMax)) {
+      ++entries;
+    } else if (builder.wants_flush()) {
+      ASSERT_TRUE(io::BlockOn(world_.io(), builder.Flush()).ok());
+      ++flushes;
+    } else {
+      break;
+    }
+    ASSERT_EQ(builder.entries(), entries);
+  }
+  EXPECT_GE(builder.EstimatedBytes(), kBytesMax);
+  EXPECT_LE(builder.EstimatedBytes(), kBytesMax + 2 * io::kPageBytes);
+  EXPECT_GT(flushes, 1u);
+  const auto info = io::BlockOn(world_.io(), builder.Finish());
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->entries, entries);
+}
+
 // For the thread sanitizer: everything that lookups and iterators of different threads share.
 TEST(TableThreads, ReadOneTableAtOnce) {
   TestWorld world("posix");
