@@ -283,6 +283,7 @@ class DbImpl {
   // it back, writes move no partition's tables on from that moment.
   io::Task<Status> FlushToOneMoment();
   io::Task<Status> FlushCollected(const FlushWork& work, std::optional<wal::LogSeal> seal);
+  io::Task<void> SyncLogTo(wal::Lsn lsn, Status* status);
   std::unique_ptr<sstable::EntryIterator> FlushInput(const FlushWork& work);
   compaction::DeeperKeys TablesBelow(const FlushWork& work);
   compaction::JobRequest FlushRequest(const FlushWork& work);

@@ -161,19 +161,28 @@ io::Task<Status> DbImpl::FlushCollected(const FlushWork& work, std::optional<wal
       [this]() { return CheckGoingOn(); });
   compaction::JobResult result;
   Status status;
+  if (!work.parts.empty()) VARVE_CO_RETURN_IF_ERROR(CheckSpaceFor(work.bytes));
+  // The log's sync takes the device, the tables' making a core: side by side.
+  Status log_status;
+  io::TaskGroup syncing;
+  const bool sync_log = !seal && log_ != nullptr && options_.skipped_rule != Rule::kLogBeforeTable;
+  if (sync_log) syncing.Add(SyncLogTo(work.lsn, &log_status));
   if (!work.parts.empty()) {
-    VARVE_CO_RETURN_IF_ERROR(CheckSpaceFor(work.bytes));
     auto finished = co_await compaction::RunJob(host, FlushRequest(work));
     status = finished.status();
     if (finished.ok()) result = *std::move(finished);
   }
-  const bool sync_log = !seal && log_ != nullptr && options_.skipped_rule != Rule::kLogBeforeTable;
-  if (status.ok() && sync_log) status = co_await log_->WaitDurable(work.lsn);
+  co_await syncing.Wait();
+  if (status.ok()) status = log_status;
   if (status.ok()) status = SyncNewFiles(host.paths());
   auto manifest_lock = co_await manifest_mutex_.Lock();
   if (status.ok()) status = co_await InstallFlush(work, std::move(result), seal);
   if (!status.ok()) Discard(host.paths());
   co_return status;
+}
+
+io::Task<void> DbImpl::SyncLogTo(wal::Lsn lsn, Status* status) {
+  *status = co_await log_->WaitDurable(lsn);
 }
 
 compaction::JobRequest DbImpl::FlushRequest(const FlushWork& work) {

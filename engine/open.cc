@@ -19,6 +19,12 @@ namespace {
 constexpr uint64_t kReplayBytesMax = uint64_t{16} << 20;
 constexpr size_t kLogSegmentBytesMin = size_t{16} << 10;
 constexpr uint64_t kLogSegmentBytesFirst = uint64_t{1} << 20;
+// A mapped segment is touched as a whole, so that its memory is there and counts as changed: every
+// sync writes what no record has reached yet, too. And a writer that comes to its end while the
+// next is made waits the longer the larger that is.
+constexpr uint64_t kRelaxedSegmentBytesMax = uint64_t{32} << 20;
+// What the flush of some memtables gives back.
+constexpr uint64_t kRelaxedSegmentsSpare = 8;
 
 std::string ParentOf(const std::string& path) {
   const std::string parent = std::filesystem::path(path).lexically_normal().parent_path().string();
@@ -115,6 +121,11 @@ wal::LogOptions DbImpl::MakeLogOptions() {
   options.directory = LogDirectory(directory_path_);
   options.database_id = manifest_ != nullptr ? manifest_->database_id() : database_id_;
   options.segment_bytes_max = options_.log_segment_bytes;
+  if (options.medium == wal::Medium::kRelaxed) {
+    options.segment_bytes_max =
+        std::min<uint64_t>(options.segment_bytes_max, kRelaxedSegmentBytesMax);
+    options.spare_segments_max = kRelaxedSegmentsSpare;
+  }
   options.segment_bytes_first =
       std::min<uint64_t>(kLogSegmentBytesFirst, options_.log_segment_bytes);
   options.on_durable = [this](wal::Lsn) { ApplyDue(); };
