@@ -22,9 +22,9 @@ constexpr uint64_t kLogSegmentBytesFirst = uint64_t{1} << 20;
 // A mapped segment is touched as a whole, so that its memory is there and counts as changed: every
 // sync writes what no record has reached yet, too. And a writer that comes to its end while the
 // next is made waits the longer the larger that is.
-constexpr uint64_t kRelaxedSegmentBytesMax = uint64_t{32} << 20;
+constexpr uint64_t kRelaxedSegmentBytesMax = uint64_t{16} << 20;
 // What the flush of some memtables gives back.
-constexpr uint64_t kRelaxedSegmentsSpare = 8;
+constexpr uint64_t kRelaxedSegmentsSpare = 16;
 
 std::string ParentOf(const std::string& path) {
   const std::string parent = std::filesystem::path(path).lexically_normal().parent_path().string();

@@ -65,7 +65,7 @@ struct Options {
   size_t block_cache_bytes = size_t{256} << 20;
 
   // ---- Log
-  size_t log_segment_bytes = size_t{64} << 20;  // relaxed: 32 MiB at most
+  size_t log_segment_bytes = size_t{64} << 20;  // relaxed: 16 MiB at most
   // Beyond this, the partitions that hold the log's tail are flushed.
   size_t log_bytes_max = size_t{512} << 20;
 

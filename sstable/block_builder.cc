@@ -8,31 +8,28 @@
 
 namespace varve::sstable {
 
-Entry BlockBuilder::entry(size_t i) const {
-  const Pending& pending = entries_[i];
-  const char* key = bytes_.data() + pending.offset;
-  return {{key, pending.key_bytes},
-          pending.sequence,
-          pending.kind,
-          {key + pending.key_bytes, pending.value_bytes}};
+void BlockBuilder::Encode(size_t count, std::string& to) const {
+  size_t bytes = kBlockHeaderBytes + kEncodeSlackBytes +
+                 (count + restart_interval_ - 1) / restart_interval_ * kRestartBytes;
+  for (size_t i = 0; i < count; ++i) {
+    bytes += 4 * kVarint64BytesMax + entries_[i].key_bytes + entries_[i].value_bytes;
+  }
+  if (to.size() < bytes) to.resize(bytes);
+  to.resize(static_cast<size_t>(EncodeAt(count, to.data()) - to.data()));
 }
 
-void BlockBuilder::Encode(size_t count, std::string& to) const {
+char* BlockBuilder::EncodeAt(size_t count, char* to) const {
   const size_t restarts = (count + restart_interval_ - 1) / restart_interval_;
-  size_t bytes = kBlockHeaderBytes + restarts * kRestartBytes;
   SequenceNumber base = kSequenceMax;
   SequenceNumber high = 0;
   for (size_t i = 0; i < count; ++i) {
-    const Pending& pending = entries_[i];
-    bytes += 4 * kVarint64BytesMax + pending.key_bytes + pending.value_bytes;
-    base = std::min(base, pending.sequence);
-    high = std::max(high, pending.sequence);
+    base = std::min(base, entries_[i].sequence);
+    high = std::max(high, entries_[i].sequence);
   }
-  if (to.size() < bytes) to.resize(bytes);
   const size_t common = count == 1 ? 0 : SharedBytes(entry(0).key, entry(count - 1).key);
   const uint32_t sequence_bytes = BytesFor(high - base);
 
-  char* restart = to.data() + kBlockHeaderBytes;
+  char* restart = to + kBlockHeaderBytes;
   char* const first = restart + restarts * kRestartBytes;
   char* p = first;
   uint64_t value_offset = 0;
@@ -51,23 +48,22 @@ void BlockBuilder::Encode(size_t count, std::string& to) const {
     p = StoreVarint(p, shared);
     p = StoreVarint(p, unshared);
     p = StoreVarint(p, uint64_t{pending.value_bytes} * 4 + static_cast<uint64_t>(pending.kind));
-    StoreFixed<uint64_t>(p, pending.sequence - base);  // what is too much is overwritten
+    StoreFixed<uint64_t>(p, pending.sequence - base);  // what is too much is overwritten, or slack
     p += sequence_bytes;
     std::memcpy(p, key + shared, unshared);
     p += unshared;
     value_offset += pending.value_bytes;
   }
-  char* const header = to.data();
-  StoreFixed<uint16_t>(header, static_cast<uint16_t>(restarts));
-  StoreFixed<uint16_t>(header + 2, static_cast<uint16_t>(common));
-  StoreFixed<uint32_t>(header + 4, static_cast<uint32_t>(p - header) | sequence_bytes << 24);
-  StoreFixed<uint64_t>(header + 8, base);
+  StoreFixed<uint16_t>(to, static_cast<uint16_t>(restarts));
+  StoreFixed<uint16_t>(to + 2, static_cast<uint16_t>(common));
+  StoreFixed<uint32_t>(to + 4, static_cast<uint32_t>(p - to) | sequence_bytes << 24);
+  StoreFixed<uint64_t>(to + 8, base);
   for (size_t i = 0; i < count; ++i) {
     const Pending& pending = entries_[i];
     std::memcpy(p, bytes_.data() + pending.offset + pending.key_bytes, pending.value_bytes);
     p += pending.value_bytes;
   }
-  to.resize(static_cast<size_t>(p - to.data()));
+  return p;
 }
 
 void BlockBuilder::Drop(size_t count) {

@@ -105,11 +105,22 @@ class BlockBuilder {
     Add(entry, shared, GrowthBy(entry, shared));
   }
 
-  Entry entry(size_t i) const;
+  Entry entry(size_t i) const {
+    const Pending& pending = entries_[i];
+    const char* key = bytes_.data() + pending.offset;
+    return {{key, pending.key_bytes},
+            pending.sequence,
+            pending.kind,
+            {key + pending.key_bytes, pending.value_bytes}};
+  }
   Entry last() const { return entry(entries_.size() - 1); }
 
   // Replaces `to` by a block of the first `count` entries.
   void Encode(size_t count, std::string& to) const;
+  // Writes a block of all entries at `to`, which has room for EncodedBytes() and kEncodeSlackBytes
+  // more; these are left in any state.
+  static constexpr size_t kEncodeSlackBytes = 8;
+  void EncodeAll(char* to) const { EncodeAt(count(), to); }
   // Drops the first `count` entries.
   void Drop(size_t count);
 
@@ -122,6 +133,9 @@ class BlockBuilder {
     EntryKind kind;
     SequenceNumber sequence;
   };
+
+  // Returns the end.
+  char* EncodeAt(size_t count, char* to) const;
 
   size_t SharedWithLast(const Entry& entry) const {
     return empty() ? 0 : SharedBytes(last().key, entry.key);

@@ -33,12 +33,25 @@ void FileWriter::Append(std::string_view bytes) {
     bytes.remove_prefix(count);
     used_ += count;
     offset_ += count;
-    if (used_ == write_bytes_) {
-      full_.push_back({std::move(current_), offset_ - used_, used_});
-      current_ = PageBuffer();
-      used_ = 0;
-    }
+    if (used_ == write_bytes_) PassOn();
   }
+}
+
+char* FileWriter::Reserve(size_t bytes) {
+  if (current_.data() == nullptr) current_ = TakeBuffer();
+  return bytes <= write_bytes_ - used_ ? current_.data() + used_ : nullptr;
+}
+
+void FileWriter::Commit(size_t bytes) {
+  used_ += bytes;
+  offset_ += bytes;
+  if (used_ == write_bytes_) PassOn();
+}
+
+void FileWriter::PassOn() {
+  full_.push_back({std::move(current_), offset_ - used_, used_});
+  current_ = PageBuffer();
+  used_ = 0;
 }
 
 void FileWriter::Pad(uint64_t alignment) {
@@ -82,11 +95,7 @@ io::Task<Status> FileWriter::Flush() {
 
 io::Task<Status> FileWriter::Finish() {
   Pad(io::kPageBytes);
-  if (used_ > 0) {
-    full_.push_back({std::move(current_), offset_ - used_, used_});
-    current_ = PageBuffer();
-    used_ = 0;
-  }
+  if (used_ > 0) PassOn();
   VARVE_CO_RETURN_IF_ERROR(co_await Flush());
   co_await WaitForWrites();
   VARVE_CO_RETURN_IF_ERROR(status());

@@ -29,6 +29,10 @@ class FileWriter {
   const std::string& path() const { return shared_->file->path(); }
 
   void Append(std::string_view bytes);
+  // Where the next `bytes` bytes may be written in place; nullptr if they do not fit a piece. Then
+  // Commit says how many of them there are.
+  char* Reserve(size_t bytes);
+  void Commit(size_t bytes);
   // Appends zeros up to the next multiple of `alignment`.
   void Pad(uint64_t alignment);
 
@@ -58,6 +62,7 @@ class FileWriter {
 
   static io::Task<void> Write(std::shared_ptr<Shared> shared, Chunk chunk);
   PageBuffer TakeBuffer();
+  void PassOn();
   Status status();
   io::Task<void> WaitForWrites();
 

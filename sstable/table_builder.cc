@@ -35,7 +35,8 @@ class TableBuilder::Impl {
         cache_(cache),
         writer_(std::move(file), options.write_bytes, options.writes_in_flight_max),
         compressor_(options.compression_level),
-        pending_(std::max<uint32_t>(options.restart_interval, 1)) {
+        pending_(std::max<uint32_t>(options.restart_interval, 1)),
+        ratio_(options.compression_level == 0 ? 1 : 0.5) {
     info_.file_number = file_number;
     info_.smallest_sequence = kSequenceMax;
     raw_bytes_max_ =
@@ -45,12 +46,12 @@ class TableBuilder::Impl {
   void Add(const Entry& entry) {
     if (!status_.ok()) return;
     // One comparison with the entry before says all: order, whether the key is new, what it shares.
-    const size_t shared = SharedBytes(last_key_, entry.key);
-    const bool same_key = shared == entry.key.size() && shared == last_key_.size();
-    if (!(status_ = Check(entry, shared, same_key)).ok()) return;
+    const std::string_view last_key = this->last_key();
+    const size_t shared = SharedBytes(last_key, entry.key);
+    const bool same_key = shared == entry.key.size() && shared == last_key.size();
+    if (!(status_ = Check(entry, last_key, shared, same_key)).ok()) return;
     Count(entry, same_key);
     pending_.Add(entry, shared, MakeRoom(entry, shared));
-    if (!same_key) last_key_.assign(entry.key);
     last_sequence_ = entry.sequence;
   }
 
@@ -88,18 +89,20 @@ class TableBuilder::Impl {
     return io::PageCeiling(complete_bytes_ + static_cast<uint64_t>(pending_bytes));
   }
   uint64_t entries() const { return info_.entries; }
-  std::string_view last_key() const { return last_key_; }
+  std::string_view last_key() const {
+    return pending_.empty() ? std::string_view(block_last_key_) : pending_.last().key;
+  }
 
  private:
-  Status Check(const Entry& entry, size_t shared, bool same_key) const {
+  Status Check(const Entry& entry, std::string_view last_key, size_t shared, bool same_key) const {
     if (entry.key.size() > kKeyBytesMax || entry.value.size() > kValueBytesMax) {
       return InvalidArgument("{}: entry with a key of {} bytes and a value of {} is too large",
                              writer_.path(), entry.key.size(), entry.value.size());
     }
     const bool after =
         same_key ? entry.sequence < last_sequence_
-                 : shared == last_key_.size() ||
-                       (shared < entry.key.size() && static_cast<uint8_t>(last_key_[shared]) <
+                 : shared == last_key.size() ||
+                       (shared < entry.key.size() && static_cast<uint8_t>(last_key[shared]) <
                                                          static_cast<uint8_t>(entry.key[shared]));
     if (info_.entries > 0 && !after) {
       return InvalidArgument("{}: entry {} does not come after the one before it", writer_.path(),
@@ -166,6 +169,7 @@ class TableBuilder::Impl {
     if (options_.compression_level != 0 && Room() < kRoomBytesMin) {
       return writer_.Pad(io::kPageBytes);
     }
+    if (options_.compression_level == 0 && EmitInPlace()) return;
     size_t count = pending_.count();
     for (;;) {
       pending_.Encode(count, raw_);
@@ -184,35 +188,72 @@ class TableBuilder::Impl {
     }
   }
 
+  // Writes a block of all pending entries where it goes in the file, if it fits the room, or stands
+  // alone, and lies in one piece.
+  bool EmitInPlace() {
+    const size_t raw_bytes = pending_.EncodedBytes();
+    const bool alone = pending_.count() == 1 && Room() == io::kPageBytes;
+    if (raw_bytes + kBlockTrailerBytes > Room() && !alone) return false;
+    static_assert(BlockBuilder::kEncodeSlackBytes <= kBlockTrailerBytes);
+    char* const to = writer_.Reserve(raw_bytes + kBlockTrailerBytes);
+    if (to == nullptr) return false;
+    const BlockPlace place = {writer_.offset(),
+                              static_cast<uint32_t>(raw_bytes + kBlockTrailerBytes)};
+    pending_.EncodeAll(to);
+    WriteTrailer(to + raw_bytes, {to, raw_bytes}, BlockType::kRaw, raw_bytes, place.offset);
+    NoteBlock(pending_.count(), place, {to, raw_bytes});
+    writer_.Commit(place.stored_bytes);
+    pending_.Drop(pending_.count());
+    FinishBlock();
+    return true;
+  }
+
   // `payload` is raw_ or packed_; the trailer is put behind it for a moment, which saves a copy.
   void Emit(size_t count, std::string& payload, BlockType type) {
     const BlockPlace place = {writer_.offset(),
                               static_cast<uint32_t>(payload.size() + kBlockTrailerBytes)};
     const size_t payload_bytes = payload.size();
-    const auto raw_bytes = static_cast<uint32_t>(raw_.size());
-    AppendU8(payload, static_cast<uint8_t>(type));
-    AppendU32(payload, raw_bytes);
-    AppendU64(payload, Checksum(payload, PlaceSeed(info_.file_number, place.offset)));
+    const size_t raw_bytes = raw_.size();
+    payload.resize(place.stored_bytes);
+    WriteTrailer(payload.data() + payload_bytes, {payload.data(), payload_bytes}, type, raw_bytes,
+                 place.offset);
     writer_.Append(payload);
     payload.resize(payload_bytes);
+    NoteBlock(count, place, raw_);
+    pending_.Drop(count);
+    FinishBlock();
+  }
 
+  void WriteTrailer(char* to, std::string_view payload, BlockType type, size_t raw_bytes,
+                    uint64_t offset) {
+    StoreFixed(to, static_cast<uint8_t>(type));
+    StoreFixed(to + 1, static_cast<uint32_t>(raw_bytes));
+    const std::string_view covered(payload.data(), payload.size() + 5);
+    StoreFixed(to + 5, Checksum(covered, PlaceSeed(info_.file_number, offset)));
+  }
+
+  // What index, samples and cache know of a block of the first `count` pending entries.
+  void NoteBlock(size_t count, const BlockPlace& place, std::string_view raw) {
     const Entry previous = {block_last_key_, block_last_sequence_, EntryKind::kPut, {}};
     const std::string_view bound =
         index_.Add(place, index_.blocks() == 0 ? nullptr : &previous, pending_.entry(0));
     Sample(bound, place.offset);
     if (keep_cached_ && cache_ != nullptr) {
-      BlockBuffer buffer(raw_.size());
-      std::memcpy(buffer.data(), raw_.data(), raw_.size());
+      BlockBuffer buffer(raw.size());
+      std::memcpy(buffer.data(), raw.data(), raw.size());
       cache_->Insert(info_.file_number, place.offset, std::move(buffer));
     }
     const Entry last = pending_.entry(count - 1);
     block_last_key_.assign(last.key);
     block_last_sequence_ = last.sequence;
-    pending_.Drop(count);
+  }
+
+  // After the block's entries were dropped.
+  void FinishBlock() {
     if (pending_.empty()) keep_cached_ = false;
     const uint64_t filter_bytes = hashes_.size() * options_.filter_bits_per_key / 8;
     complete_bytes_ = writer_.offset() + filter_bytes + index_.EstimatedBytes() +
-                      info_.smallest_key.size() + last_key_.size() + 4 * kFooterBytes;
+                      info_.smallest_key.size() + last_key().size() + 4 * kFooterBytes;
   }
 
   // Keeps every sample_stride_-th bound, and doubles the stride when that becomes too many.
@@ -241,7 +282,7 @@ class TableBuilder::Impl {
   }
 
   void WriteTail() {
-    info_.largest_key = last_key_;
+    info_.largest_key = last_key();
     info_.key_sample.known = !hashes_.empty();
     for (const uint64_t hash : hashes_) {
       if (hash % KeySample::kOneIn == 0) info_.key_sample.hashes.push_back(hash);
@@ -281,9 +322,8 @@ class TableBuilder::Impl {
 
   // The file without the pending block, as of the last block.
   uint64_t complete_bytes_ = 4 * kFooterBytes;
-  double ratio_ = 0.5;  // of stored to raw bytes, lately
+  double ratio_;  // of stored to raw bytes, lately
   bool keep_cached_ = false;
-  std::string last_key_;
   SequenceNumber last_sequence_ = 0;
   std::string block_last_key_;  // of the last block written
   SequenceNumber block_last_sequence_ = 0;
