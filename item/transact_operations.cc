@@ -221,7 +221,13 @@ io::Task<StatusOr<TransactionResult>> Store::CommitTransaction(const Transaction
   for (size_t i = 0; i < keys.size(); ++i) old_items[parts_of_keys[i]] = ViewOf(values[i]);
 
   TransactionEvaluation evaluation(transaction, old_items, collections_);
-  VARVE_CO_RETURN_IF_ERROR(evaluation.status());
+  if (!evaluation.status().ok()) {
+    if (TypeOfError(evaluation.status()) == ErrorType::kTransactionCanceledException &&
+        enforces_capacity()) {
+      VARVE_CO_RETURN_IF_ERROR(ChargeTransaction(transaction, evaluation.CostsOfFailure()));
+    }
+    co_return evaluation.status();
+  }
   if (enforces_capacity()) {
     VARVE_CO_RETURN_IF_ERROR(ChargeTransaction(transaction, evaluation.Costs()));
   }

@@ -4,6 +4,7 @@
 
 #include "base/checksum.h"
 #include "base/coding.h"
+#include "item/capacity.h"
 #include "item/index_entry.h"
 
 namespace varve::item {
@@ -136,6 +137,18 @@ std::vector<ChangeCost> TransactionEvaluation::Costs() const {
     nothing.old_item = nothing.new_item = old_items_[i];
     nothing.old_is_known = true;
     costs.push_back(CostOfChange(nothing));
+  }
+  return costs;
+}
+
+std::vector<ChangeCost> TransactionEvaluation::CostsOfFailure() const {
+  std::vector<ChangeCost> costs(transaction_.parts.size());
+  for (size_t i = 0; i < costs.size(); ++i) {
+    const TransactionPart& part = transaction_.parts[i];
+    if (!part.error.ok()) continue;
+    size_t bytes = old_items_[i] ? old_items_[i]->size_bytes() : 0;
+    if (part.kind == TransactionPart::Kind::kPut) bytes = std::max(bytes, part.item.size_bytes());
+    costs[i].table_units = WriteUnits(bytes);
   }
   return costs;
 }

@@ -116,6 +116,9 @@ class TransactionEvaluation {
   std::vector<Change>& changes() { return changes_; }
   // If OK, of each part.
   std::vector<ChangeCost> Costs() const;
+  // If not, likewise: the larger of the item that is there and the one that was to be, of a part
+  // that is right in itself; nothing of the indexes, which are not reached.
+  std::vector<ChangeCost> CostsOfFailure() const;
 
  private:
   Status Evaluate(const TransactionPart& part, const std::optional<ItemView>& old_item);

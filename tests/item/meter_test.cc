@@ -186,6 +186,30 @@ TEST_F(EnforcedCapacity, AConditionThatFailsIsPaidForToo) {
   EXPECT_LT(failed, 320);
 }
 
+// 3000 units; each transaction takes twice what a write of 1 KB and one of 10 KB do.
+TEST_F(EnforcedCapacity, ACancelledTransactionIsPaidForToo) {
+  const std::string large(9'900, 'x');
+  TransactWriteItemsRequest request;
+  TransactWriteAction& put = request.transact_items.emplace_back().put.emplace();
+  put.table_name = "T";
+  put.item = ItemOf(fmt::format("{{'p':{{'S':'a'}},'v':{{'S':'{}'}}}}", large));
+  TransactWriteAction& check = request.transact_items.emplace_back().condition_check.emplace();
+  check.table_name = "T";
+  check.item = ItemOf("{'p':{'S':'b'}}");
+  check.condition_expression = "attribute_exists(p)";
+  int failed = 0;
+  std::vector<CancellationReason> reasons;
+  for (; failed < 10'000; ++failed) {
+    reasons = ReasonsOfError(Run(store_->TransactWriteItems(request)).status());
+    ASSERT_EQ(reasons.size(), 2u);
+    if (reasons[1].code != "ConditionalCheckFailed") break;
+  }
+  EXPECT_EQ(reasons[0].code, "ProvisionedThroughputExceeded");
+  EXPECT_EQ(reasons[1].code, "ProvisionedThroughputExceeded");
+  EXPECT_GE(failed, 136);
+  EXPECT_LT(failed, 150);
+}
+
 TEST_F(EnforcedCapacity, OnDemandOnlyAMaximumLimits) {
   ASSERT_EQ(MakeTable("Free"), "OK");
   for (int i = 0; i < 2000; ++i) ASSERT_EQ(Get("Free", "{'p':{'S':'a'}}"), "none");

@@ -161,14 +161,14 @@ struct StreamModel {
   Tick enable_begun = 0, enable_ended = 0;
   Tick disable_begun = kNever, disable_ended = kNever;
 
-  // What a reader that never looks back has read: by sequence number.
+  // What a reader that never looks back has read.
   struct Shard {
     std::string iterator;  // the next one; empty: to be asked for
     std::string last;      // the last sequence number read
     bool is_read = false;  // closed, and read to its end
+    std::map<std::string, item::StreamRecordDescription> records;  // by sequence number
   };
   std::map<std::string, Shard> shards;
-  std::map<std::string, item::StreamRecordDescription> records;
   bool being_read = false;
 };
 

@@ -73,7 +73,7 @@ io::Task<Status> StoreRun::ReadShard(StreamModel* stream, const std::string& sha
                              record.sequence_number, shard.last));
       }
       shard.last = record.sequence_number;
-      if (!stream->records.emplace(record.sequence_number, record).second) {
+      if (!shard.records.emplace(record.sequence_number, record).second) {
         Complain(fmt::format("stream {}: record {} twice", stream->arn, record.sequence_number));
       }
     }
@@ -93,7 +93,6 @@ io::Task<void> StoreRun::JudgeStreams() {
       if (may_have_lost_) {
         // With what a power cut took from the table it took the records. The reader begins anew.
         stream.shards.clear();
-        stream.records.clear();
       }
       again.emplace_back().arn = stream.arn;
       co_await Poll(&again.back(), true);
@@ -115,24 +114,40 @@ io::Task<void> StoreRun::JudgeStreams() {
 
 void StoreRun::JudgeStream(TableModel* table, const StreamModel& stream, const StreamModel& again,
                            Tick begun) {
-  for (const auto& [number, record] : again.records) {
-    if (stream.records.contains(number)) continue;
-    Complain(fmt::format("stream of {}: one who followed it did not see record {} of {}",
-                         table->name, number, Show(AttributesOf(record.keys.view()))));
-    return;
-  }
-  for (const auto& [number, record] : stream.records) {
-    if (again.records.contains(number)) continue;
-    if (!again.records.empty() && number < again.records.rbegin()->first) {
+  for (const auto& [shard_id, shard] : again.shards) {
+    const auto followed = stream.shards.find(shard_id);
+    if (followed == stream.shards.end()) {
+      Complain(
+          fmt::format("stream of {}: one who followed it did not see {}", table->name, shard_id));
+      return;
+    }
+    for (const auto& [number, record] : shard.records) {
+      if (followed->second.records.contains(number)) continue;
+      Complain(fmt::format("stream of {}: one who followed it did not see record {} of {}",
+                           table->name, number, Show(AttributesOf(record.keys.view()))));
+      return;
+    }
+    // What is newer may have come since.
+    for (const auto& [number, record] : followed->second.records) {
+      if (number > shard.last || shard.records.contains(number)) continue;
       Complain(fmt::format("stream of {}: record {} has gone", table->name, number));
       return;
     }
   }
   // What was dropped while operations were under way is nobody's business any more.
   if (table->gone) return;
+  // A key's records lie in one shard after the other.
+  std::map<std::string_view, const StreamRecordDescription*> records;
+  for (const auto& [shard_id, shard] : again.shards) {
+    for (const auto& [number, record] : shard.records) {
+      if (records.emplace(number, &record).second) continue;
+      Complain(fmt::format("stream of {}: record {} lies in two shards", table->name, number));
+      return;
+    }
+  }
   std::map<Attributes, std::vector<const StreamRecordDescription*>> by_key;
-  for (const auto& [number, record] : again.records) {
-    by_key[AttributesOf(record.keys.view())].push_back(&record);
+  for (const auto& [number, record] : records) {
+    by_key[AttributesOf(record->keys.view())].push_back(record);
   }
   for (const auto& [key, history] : table->items) {
     const auto why = JudgeRecords(stream, history.versions(), by_key[key], begun);
