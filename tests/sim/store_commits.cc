@@ -211,7 +211,7 @@ bool StoreRun::Explains(const Attempt& attempt, const Commit& commit,
       attempt.begun > commit.begun || attempt.ended < commit.begun) {
     return false;
   }
-  if (!commit.token.empty() && commit.token != operation.token) return false;
+  if (commit.token != operation.token) return false;
   size_t explained = 0;
   for (const Part& part : operation.parts) {
     if (part.table->gone) continue;
