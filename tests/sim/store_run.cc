@@ -58,13 +58,18 @@ void StoreRun::Life() {
   replayed_ = promised_ = opened_;
   if (complaint_) return;
   ArmFaults();
-  io_.Run(Episode());
+  io_.Run(Episode(20 + random_.Below(300)));
   if (complaint_) return;
   if (!io_.crashed()) {
     io_.DisarmCrash();
     io_.set_faults({});
     io_.set_capacity_bytes(uint64_t{1} << 30);
     io_.Run(Recuperate());
+    if (!complaint_ && random_.OneIn(2)) {
+      // What nothing has made durable since: a power cut may take it from all who saw it.
+      io_.Run(Episode(1 + random_.Below(20)));
+      if (!complaint_) io_.Run(SettleTables());
+    }
     if (!complaint_) io_.Run(CheckQuiet("at the end of a life"));
     if (complaint_) return;
     if (!random_.OneIn(3)) {
@@ -156,11 +161,10 @@ void StoreRun::ArmFaults() {
   if (random_.OneIn(2)) ArmCrash(1 + random_.Below(1500));
 }
 
-io::Task<void> StoreRun::Episode() {
+io::Task<void> StoreRun::Episode(uint64_t operations) {
   phase_ = "operations";
   life_of_attempts_ = life_;
   const uint64_t clients = 1 + random_.Below(6);
-  const uint64_t operations = 20 + random_.Below(300);
   io::TaskGroup group;
   for (uint64_t i = 0; i < clients; ++i) group.Add(Client(operations / clients + 1));
   co_await group.Wait();

@@ -70,7 +70,7 @@ class StoreRun {
   void ArmCrash(uint64_t steps);
   void ArmFaults();
   void JumpClock();
-  Task<void> Episode();
+  Task<void> Episode(uint64_t operations);
   Task<void> Recuperate();
 
   // ---- Clients
