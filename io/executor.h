@@ -61,9 +61,11 @@ class Executor {
   // executor has nothing left to resume.
   virtual void Submit(Operation& operation) = 0;
 
-  // Resumes `coroutine` here, soon. Any thread; first in, first out in production, in seeded order
-  // in the simulation. Never resumes before it returns.
-  virtual void Post(std::coroutine_handle<> coroutine) = 0;
+  // Resumes `coroutines` here, soon. Any thread; first in, first out in production, in seeded order
+  // in the simulation. Never resumes before it returns. Several together wake the executor once,
+  // where it would go to sleep between them.
+  virtual void Post(std::span<const std::coroutine_handle<>> coroutines) = 0;
+  void Post(std::coroutine_handle<> coroutine) { Post(std::span(&coroutine, 1)); }
 
   // Starts `task` here and lets it run to its end on its own. Any thread. The executor's owner (a
   // Worker's destructor, Io::Run) waits for it.

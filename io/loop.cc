@@ -59,15 +59,15 @@ void LoopExecutor::Submit(Operation& operation) {
   std::push_heap(timers_.begin(), timers_.end());
 }
 
-void LoopExecutor::Post(std::coroutine_handle<> coroutine) {
+void LoopExecutor::Post(std::span<const std::coroutine_handle<>> coroutines) {
   if (Current() == this) {
-    ready_.push_back(coroutine);
+    ready_.insert(ready_.end(), coroutines.begin(), coroutines.end());
     return;
   }
   Sleep sleep;
   {
     absl::MutexLock lock(&mutex_);
-    posted_.push_back(coroutine);
+    posted_.insert(posted_.end(), coroutines.begin(), coroutines.end());
     has_posted_.store(true, std::memory_order_relaxed);
     sleep = TakeSleep();
   }

@@ -29,7 +29,8 @@ class LoopExecutor : public Executor {
   LoopExecutor& operator=(const LoopExecutor&) = delete;
 
   void Submit(Operation& operation) final;
-  void Post(std::coroutine_handle<> coroutine) final;
+  using Executor::Post;
+  void Post(std::span<const std::coroutine_handle<>> coroutines) final;
 
   // Completes a timeout now, with -ECANCELED; does nothing if its time had come. Its own thread.
   void CancelTimer(Operation& operation);

@@ -73,7 +73,10 @@ class SimExecutor final : public Executor {
   explicit SimExecutor(SimWorld* world) : world_(world) {}
 
   void Submit(Operation& operation) override { world_->Submit(this, operation); }
-  void Post(std::coroutine_handle<> coroutine) override { world_->Post(this, coroutine); }
+  using Executor::Post;
+  void Post(std::span<const std::coroutine_handle<>> coroutines) override {
+    for (const std::coroutine_handle<> coroutine : coroutines) world_->Post(this, coroutine);
+  }
 
   // Nothing runs here, is ready or under way.
   bool Idle() const { return live_tasks_ == 0 && pending_ == 0; }

@@ -8,6 +8,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct Waiter {
 
   void Wake() const { executor->Post(coroutine); }
 };
+
+// Wakes all of them, each executor once.
+void WakeAll(std::span<const Waiter> waiters);
 
 // Something that happens once (until Reset). Waiting for what has happened does not suspend.
 class Event {
@@ -40,7 +44,7 @@ class Event {
       set_ = true;
       waiters.swap(waiters_);
     }
-    for (const Waiter& waiter : waiters) waiter.Wake();
+    WakeAll(waiters);
   }
   void Reset() {
     absl::MutexLock lock(&mutex_);
@@ -93,7 +97,7 @@ class Pulse {
       ++count_;
       waiters.swap(waiters_);
     }
-    for (const Waiter& waiter : waiters) waiter.Wake();
+    WakeAll(waiters);
   }
 
   // Waits until there have been more than `seen` beats.
@@ -135,7 +139,7 @@ class Semaphore {
         queue_.pop_front();
       }
     }
-    for (const Waiter& waiter : ready) waiter.Wake();
+    WakeAll(ready);
   }
 
   // `co_await semaphore.Acquire(n)` holds n permits afterwards.

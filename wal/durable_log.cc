@@ -85,7 +85,7 @@ class DurableLog final : public LogBase {
     void AddOneOf(io::Doorbell& bell) { leader_ = &bell; }
     void Wake() {
       if (leader_ != nullptr) std::exchange(leader_, nullptr)->RingOne();
-      for (const io::Waiter& waiter : waiters_) waiter.Wake();
+      io::WakeAll(waiters_);
       for (io::Doorbell* const bell : bells_) bell->RingAll();
       waiters_.clear();
       bells_.clear();
