@@ -82,6 +82,8 @@ io::Task<void> DbImpl::FlushLoop() {
     FreezeForBudget();
     FreezeForLog();
     if (!anything_frozen_.load()) {
+      // What failed may have been done by another: the log's restart flushes, too.
+      ClearError("flush");
       co_await work_.After(seen);
       continue;
     }
@@ -249,6 +251,7 @@ io::Task<Status> DbImpl::RestartLog() {
     FreezeAll();
     const auto flushed = co_await FlushOnce(*seal);
     if (!flushed.ok()) co_return flushed.status();
+    ClearError("flush");
   } else {
     auto manifest_lock = co_await manifest_mutex_.Lock();
     Edit edit;

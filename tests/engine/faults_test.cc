@@ -135,6 +135,22 @@ TEST_P(FaultsTest, AnEmptyBatchWithSyncFailsWhileTheLogHasFailed) {
   EXPECT_TRUE(db_->Write(WriteBatch(), {.sync = true}).ok());
 }
 
+TEST_P(FaultsTest, AFlushThatFailedWithTheLogIsOverWhenTheLogGoesOn) {
+  ASSERT_TRUE(db_->Put(Key(0), Value(0), {.sync = true}).ok());
+  broken_ = true;
+  io_.set_fail([this](const io::SimAccess& access) {
+    return broken_ && access.kind != io::SimAccess::Kind::kRead;
+  });
+  EXPECT_FALSE(db_->Put(Key(1), Value(1), {.sync = true}).ok());
+  EXPECT_FALSE(db_->Flush().ok());
+  broken_ = false;
+  EXPECT_TRUE(WriteWithPatience(1).ok());
+  io_.RunFor(1'000'000'000);
+  EXPECT_EQ(db_->Stats().background_error, "");
+  EXPECT_TRUE(db_->Flush().ok());
+  ExpectAllThere(2);
+}
+
 // The log fails, and with it what would restart it; then the clock moves past the durable ceiling
 // of sequence numbers. A writer gets an error, it does not wait for a ceiling that nobody raises.
 TEST_P(FaultsTest, AFailedDiskRefusesWritesBeyondTheSequenceCeiling) {

@@ -67,7 +67,9 @@ void StoreRun::Life() {
     io_.Run(Recuperate());
     if (!complaint_ && random_.OneIn(2)) {
       // What nothing has made durable since: a power cut may take it from all who saw it.
+      is_calm_ = true;
       io_.Run(Episode(1 + random_.Below(20)));
+      is_calm_ = false;
       if (!complaint_) io_.Run(SettleTables());
     }
     if (!complaint_) io_.Run(CheckQuiet("at the end of a life"));
@@ -109,6 +111,7 @@ void StoreRun::CrashEnded() {
 }
 
 void StoreRun::ArmCrash(uint64_t steps) {
+  if (is_calm_) return;
   last_crash_ = random_.OneIn(2) ? io::SimCrash::kPower : io::SimCrash::kProcess;
   io_.ArmCrash(last_crash_, steps);
 }

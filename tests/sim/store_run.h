@@ -226,6 +226,7 @@ class StoreRun {
   std::unique_ptr<engine::Db> db_;
   std::unique_ptr<item::Store> store_;
   bool faulty_ = false;
+  bool is_calm_ = false;  // no crash is to be armed
   std::string phase_;
   io::SimCrash last_crash_ = io::SimCrash::kPower;
   io::SimAccess::Kind last_access_ = io::SimAccess::Kind::kRead;
