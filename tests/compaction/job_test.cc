@@ -376,10 +376,9 @@ TEST_P(JobTest, MergesLikeOneSortedVector) {
                                                           {{"700", "", false}}};
     std::vector<OwnedEntry> kept;
     DropRules rules(boundaries, DeeperKeys(deeper));
-    for (const OwnedEntry& entry : expected) {
-      for (const Entry& e : rules.Add({entry.key, entry.sequence, entry.kind, entry.value})) {
-        kept.push_back(Own(e));
-      }
+    for (const OwnedEntry& owned : expected) {
+      const Entry entry{owned.key, owned.sequence, owned.kind, owned.value};
+      for (const Entry& e : rules.Add(entry)) kept.push_back(Own(e));
     }
     for (const Entry& e : rules.Finish()) kept.push_back(Own(e));
 
