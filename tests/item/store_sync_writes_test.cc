@@ -22,13 +22,13 @@ class SyncWritesTest : public StoreTest {
 
   // `write` fails at the log, more than once, then does not; then the power is cut.
   void FailThenSucceedThenCutThePower(const std::function<std::string()>& write) {
-    bool broken = true;
-    io_.set_fail([&](const io::SimAccess& access) {
-      return broken && access.kind != io::SimAccess::Kind::kRead && access.path.ends_with(".log");
+    broken_ = true;
+    io_.set_fail([this](const io::SimAccess& access) {
+      return broken_ && access.kind != io::SimAccess::Kind::kRead && access.path.ends_with(".log");
     });
     EXPECT_NE(write(), "OK");
     EXPECT_NE(write(), "OK");
-    broken = false;
+    broken_ = false;
     std::string answer;
     for (int attempt = 0; attempt < 100 && answer != "OK"; ++attempt) {
       answer = write();
@@ -44,6 +44,9 @@ class SyncWritesTest : public StoreTest {
   static Store::Once OnceOf(std::string_view token) {
     return {.token = {TransactionToken::Operation::kWrite, std::string(token), "fingerprint"}};
   }
+
+  // What the faults look at, until the database is closed.
+  bool broken_ = false;
 };
 
 TEST_F(SyncWritesTest, ATransactionIsSentAgain) {
