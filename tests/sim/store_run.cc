@@ -192,6 +192,9 @@ io::Task<void> StoreRun::Recuperate() {
     const auto written = co_await db_->WriteAsync(batch, {.sync = true});
     status = written.status();
     if (status.ok()) status = co_await db_->SettleAsync();
+    // What failed last is tried again after a pause.
+    const std::string error = db_->Stats().background_error;
+    if (status.ok() && !error.empty()) status = Unavailable("{}", error);
     if (status.ok()) break;
     co_await io::SleepFor(kRetryNs);
   }
